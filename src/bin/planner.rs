@@ -1,0 +1,2 @@
+//! The command-line planner.
+fn main() {}

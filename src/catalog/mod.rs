@@ -1,0 +1,57 @@
+//! What is known about chips, devices, limits and published models, each value with its source.
+//!
+//! The facts are written in `assets/data/*.toml`, checked and packed at build time by `pack.rs` (an unknown source, a
+//! missing unit or a duplicate id fails the build with file and line), and decoded once by [`Catalog::get`].
+//! Unknown stays `None`: nothing here is filled in with a guess. Absent on purpose: coefficients of the cost model
+//! (`estimate`), and any code that decides by a device's name.
+
+pub mod arch;
+mod schema;
+
+pub use schema::{
+    AppMemory, Catalog, Confidence, Device, DeviceKind, Fact, FactKind, Limit, OsFamily, Preset, PresetKind, Soc,
+    Source, SourceIdx, TopsMeaning,
+};
+
+use std::sync::LazyLock;
+
+static PACKED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/catalog.bin"));
+static CATALOG: LazyLock<Catalog> = LazyLock::new(|| postcard::from_bytes(PACKED).unwrap_or_default());
+
+impl Catalog {
+    /// The catalogue that was packed into this build.
+    #[must_use]
+    pub fn get() -> &'static Self {
+        &CATALOG
+    }
+
+    /// The device of an id.
+    #[must_use]
+    pub fn device(&self, id: &str) -> Option<&Device> {
+        self.devices.iter().find(|device| device.id == id)
+    }
+
+    /// The chip of an id.
+    #[must_use]
+    pub fn soc(&self, id: &str) -> Option<&Soc> {
+        self.socs.iter().find(|soc| soc.id == id)
+    }
+
+    /// The preset of an id.
+    #[must_use]
+    pub fn preset(&self, id: &str) -> Option<&Preset> {
+        self.presets.iter().find(|preset| preset.id == id)
+    }
+
+    /// The limit of an id.
+    #[must_use]
+    pub fn limit(&self, id: &str) -> Option<&Limit> {
+        self.limits.iter().find(|limit| limit.id == id)
+    }
+
+    /// Where a fact comes from.
+    #[must_use]
+    pub fn source(&self, source: SourceIdx) -> Option<&Source> {
+        self.sources.get(usize::from(source.0))
+    }
+}

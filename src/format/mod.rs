@@ -1,0 +1,166 @@
+//! Reads Core ML artefacts: bytes become a [`Package`].
+//!
+//! The reader is synchronous over [`RangeSource`]s, so the same code runs on native files, in a browser worker (over
+//! `FileReaderSync`) and under a fuzzer. Invariants: it never panics, never allocates by a declared length beyond its
+//! [`Limits`], never reads a weight file whole, and every error names the file and the offset and says what to do.
+//! Absent on purpose: weight values, and anything about devices or variants.
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::Model;
+
+/// Bytes that can be read by ranges: a file, a `Blob`, a stored zip entry.
+pub trait RangeSource {
+    /// Length in bytes.
+    fn len(&self) -> u64;
+    /// Fills `into` from `offset`; an error says why it could not (the file changed, permission was lost).
+    fn read_at(&self, offset: u64, into: &mut [u8]) -> Result<(), String>;
+    /// Whether there are no bytes.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// One dropped or named file: a relative path with `/` between its parts, and its bytes.
+pub struct Entry {
+    /// `Llama.mlpackage/Data/com.apple.CoreML/model.mlmodel`, or just `model.mlmodel` or `model.zip`.
+    pub path: String,
+    /// Its bytes.
+    pub source: Box<dyn RangeSource>,
+}
+
+/// What a file says, whole: files, interface, graph and weights.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Package {
+    /// The artefact's own name, without its ending.
+    pub name: String,
+    /// What kind of artefact it is.
+    pub format: PackageFormat,
+    /// Core ML specification version.
+    pub spec_version: u32,
+    /// `mlProgram`, `neuralNetwork`, `pipeline`, `treeEnsembleClassifier` … as the specification names it.
+    pub model_type: String,
+    /// Every file of the artefact.
+    pub files: Vec<FileSize>,
+    /// The interface of each function (one, named `main`, for most models).
+    pub interfaces: Vec<Interface>,
+    /// The graph and the weight table.
+    pub model: Model,
+    /// Bytes that nothing in the specification accounts for.
+    pub unaccounted_bytes: u64,
+    /// What is odd but not fatal.
+    pub warnings: Vec<Warning>,
+}
+
+/// What kind of artefact was opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PackageFormat {
+    /// An `.mlpackage` folder, or a zip of one.
+    MlPackage,
+    /// A single `.mlmodel` file.
+    MlModel,
+    /// A compiled `.mlmodelc` folder, or a zip of one.
+    MlModelC,
+}
+
+/// A file and its size.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileSize {
+    /// Path inside the artefact.
+    pub path: String,
+    /// Bytes, uncompressed.
+    pub bytes: u64,
+}
+
+/// What a function takes, returns and keeps.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Interface {
+    /// Function name.
+    pub function: String,
+    /// What a call takes.
+    pub inputs: Vec<Feature>,
+    /// What a call returns.
+    pub outputs: Vec<Feature>,
+    /// What stays between calls.
+    pub states: Vec<Feature>,
+}
+
+/// One input, output or state, as the model description declares it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Feature {
+    /// Its name.
+    pub name: String,
+    /// `fp16`, `int32`, `image-rgb`, `string`, `dictionary` …
+    pub dtype: String,
+    /// Its dimensions.
+    pub shape: Vec<FeatureDim>,
+    /// Whether a call may leave it out.
+    pub optional: bool,
+}
+
+/// One dimension of a feature.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FeatureDim {
+    /// Always this size.
+    Fixed(u64),
+    /// Any size in the range; no upper end is unbounded.
+    Range(u64, Option<u64>),
+    /// One of these sizes.
+    OneOf(Vec<u64>),
+}
+
+/// Something odd that did not stop the reader.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Warning {
+    /// The file it is about.
+    pub file: String,
+    /// What is odd and what it means.
+    pub text: String,
+}
+
+/// Why an artefact could not be read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReadError {
+    /// The file it happened in.
+    pub file: String,
+    /// Where in the file, when that means something.
+    pub offset: Option<u64>,
+    /// What is wrong.
+    pub what: String,
+    /// What to do about it; may be empty.
+    pub hint: String,
+}
+
+impl std::fmt::Display for ReadError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.file)?;
+        if let Some(offset) = self.offset {
+            write!(f, " at offset {offset:#x}")?;
+        }
+        write!(f, ": {}", self.what)?;
+        if !self.hint.is_empty() {
+            write!(f, "; {}", self.hint)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for ReadError {}
+
+/// How much the reader is willing to hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Operations of all functions together.
+    pub ops: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { ops: 5_000_000 }
+    }
+}
+
+/// Opens whatever was dropped: a package folder as a list of files, a single file, or a zip of either.
+pub fn open(_entries: Vec<Entry>, _limits: &Limits) -> Result<Package, ReadError> {
+    Err(ReadError { file: String::new(), offset: None, what: "not readable yet".to_owned(), hint: String::new() })
+}

@@ -1,0 +1,2 @@
+//! `cargo xtask`: sets up what is missing, then builds, serves or tests.
+fn main() {}
