@@ -1,3 +1,2 @@
 //! To be written.
-pub mod figure;
-pub use figure::{Basis, Figure};
+pub use crate::units::{Basis, Figure};

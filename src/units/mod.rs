@@ -5,8 +5,11 @@
 //! printed. Absent on purpose: a general dimensional-analysis system, and any arithmetic outside `+ − × ÷ min max`,
 //! so that native and wasm give the same bits.
 
+pub mod figure;
 pub mod format;
 pub mod parse;
+
+pub use figure::{Basis, Figure};
 
 use serde::{Deserialize, Serialize};
 
@@ -119,6 +122,10 @@ quantity!(
     TokensPerSec, "tokens/s"
 );
 quantity!(
+    /// A rate of weights: how many elements a decompressor emits.
+    WeightsPerSec, "weights/s"
+);
+quantity!(
     /// Stored bits for each logical element of a weight.
     BitsPerWeight, "bits/weight"
 );
@@ -173,6 +180,14 @@ impl std::ops::Div<BytesPerSec> for Bytes {
         Seconds(self.0 / rate.0)
     }
 }
+impl OpsPerSec {
+    /// Whether it is a rate at all.
+    #[must_use]
+    pub fn is_positive(self) -> bool {
+        self.0 > 0.0
+    }
+}
+
 impl std::ops::Div<OpsPerSec> for Ops {
     type Output = Seconds;
     fn div(self, rate: OpsPerSec) -> Seconds {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::units::Quantity;
+use super::Quantity;
 
 /// One estimated quantity: the value, the range we stand behind, and why.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
