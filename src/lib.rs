@@ -16,6 +16,7 @@ pub mod chart;
 pub mod estimate;
 pub mod format;
 pub mod lower;
+pub mod machine;
 pub mod model;
 pub mod placement;
 pub mod report;

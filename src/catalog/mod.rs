@@ -9,8 +9,8 @@ pub mod arch;
 mod schema;
 
 pub use schema::{
-    AppMemory, Catalog, Confidence, Device, DeviceKind, Fact, FactKind, Limit, OsFamily, Preset, PresetKind, Soc,
-    Source, SourceIdx, TopsMeaning,
+    AppMemory, Catalog, Coefficient, Confidence, Device, DeviceKind, Fact, FactKind, Limit, OsFamily, Preset,
+    PresetKind, Soc, Source, SourceIdx, TopsMeaning,
 };
 
 use std::sync::LazyLock;

@@ -4,6 +4,7 @@
 //! reference. It shares `schema.rs`, `arch/` and the quantities with the library.
 
 #![allow(dead_code, reason = "the shared modules have more than the build script calls")]
+#![allow(unused_imports, reason = "the shared modules re-export for the library")]
 #![allow(unreachable_pub, reason = "the shared modules are public in the library")]
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "that is how a build script talks to cargo and people")]
 
@@ -18,7 +19,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use schema::{Catalog, Fact, FactKind, Preset, PresetKind, Source, SourceIdx};
+use schema::{Catalog, Coefficient, Fact, FactKind, Preset, PresetKind, Source, SourceIdx};
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -28,6 +29,15 @@ use toml::Spanned;
 struct File {
     source: Vec<Spanned<RawSource>>,
     preset: Vec<Spanned<RawPreset>>,
+    coefficient: Vec<Spanned<RawCoefficient>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawCoefficient {
+    id: String,
+    what: String,
+    fact: RawFact,
 }
 
 #[derive(Deserialize)]
@@ -97,6 +107,8 @@ struct Packer {
 
 /// The units a field may be written in, and what each is in the field's own unit.
 type FieldUnits = &'static [(&'static str, f64)];
+const COEFFICIENTS: FieldUnits =
+    &[("share", 1.0), ("times", 1.0), ("ms", 1e-3), ("MB", 1e6), ("GB/s", 1e9), ("Gweights/s", 1e9), ("TFLOPS", 1e12)];
 const PARAMS: FieldUnits = &[("params", 1.0), ("M params", 1e6), ("B params", 1e9)];
 
 impl Packer {
@@ -155,6 +167,16 @@ impl Packer {
         }
     }
 
+    fn coefficients(&mut self, file: &File, text: &Text) {
+        for row in &file.coefficient {
+            let raw = row.get_ref();
+            self.claim("coefficient", &raw.id, text, row.span().start);
+            let fact = self.fact(&raw.fact, COEFFICIENTS, text);
+            let unit = raw.fact.value.get_ref().split_once(' ').map_or("", |(_, unit)| unit).to_owned();
+            self.catalog.coefficients.push(Coefficient { id: raw.id.clone(), what: raw.what.clone(), fact, unit });
+        }
+    }
+
     fn presets(&mut self, file: File, text: &Text) {
         for row in file.preset {
             let at = row.span().start;
@@ -204,6 +226,7 @@ fn pack(data: &Path) -> Result<Vec<u8>, Vec<Problem>> {
         packer.sources(file, text);
     }
     for (file, text) in files {
+        packer.coefficients(&file, &text);
         packer.presets(file, &text);
     }
     if packer.problems.is_empty() {

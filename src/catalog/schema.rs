@@ -21,6 +21,21 @@ pub struct Catalog {
     pub app_memory: Vec<AppMemory>,
     /// Published models.
     pub presets: Vec<Preset>,
+    /// Coefficients of the cost model.
+    pub coefficients: Vec<Coefficient>,
+}
+
+/// A coefficient of the cost model.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Coefficient {
+    /// `gpu-weight-share` …
+    pub id: String,
+    /// What it is, for a reader.
+    pub what: String,
+    /// Its range and source, in the base unit (seconds, bytes, a plain share).
+    pub fact: Fact,
+    /// The unit that the data file states it in.
+    pub unit: String,
 }
 
 /// A row of [`Catalog::sources`].

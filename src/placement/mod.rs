@@ -1,1 +1,71 @@
-//! To be written.
+//! Where each operation of a function lands, and how long a call takes.
+//!
+//! Eligibility per operation (`rules`), then a shortest path over operations × units with launch and switch costs, as
+//! Core ML's own planner is described to work (`segment`), over times from shapes, weights and sustained rates (`time`).
+//! Invariant: total and deterministic; a prediction, never called measured. Absent on purpose: memory and sizes.
+
+mod rules;
+mod segment;
+mod time;
+mod work;
+
+pub use rules::Reason;
+pub use segment::{Plan, Segment};
+pub use time::{Carriage, Terms, WeightLoad};
+pub use work::{OpClass, Work};
+
+use crate::{
+    machine::Machine,
+    model::{Function, Model},
+};
+
+/// A function prepared for planning on one machine: what each operation asks for and what refuses it.
+/// It does not depend on a variant, so one serves the whole matrix.
+pub struct Prepared<'m> {
+    /// The function it is about.
+    pub function: &'m Function,
+    /// One row for each top-level operation, in order.
+    pub ops: Vec<PreparedOp>,
+    /// For each section: the range of its rows in `ops` and its copies.
+    pub sections: Vec<(std::ops::Range<usize>, u32)>,
+}
+
+/// One operation, prepared.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct PreparedOp {
+    /// What it asks for.
+    pub work: Work,
+    /// Why the Neural Engine refuses it, if it does.
+    pub refusal: Option<Reason>,
+}
+
+/// Prepares a function.
+#[must_use]
+pub fn prepare<'m>(model: &'m Model, function: &'m Function, machine: &Machine) -> Prepared<'m> {
+    let is_cache = work::cache_values(model, function);
+    let mut ops = Vec::new();
+    let mut sections = Vec::with_capacity(function.sections.len());
+    for section in &function.sections {
+        let start = ops.len();
+        for op in &section.ops {
+            let mut work = work::of(model, function, op, &is_cache);
+            add_nested(model, function, op, &is_cache, &mut work);
+            ops.push(PreparedOp { work, refusal: rules::refusal(model, function, op, machine) });
+        }
+        sections.push((start..ops.len(), section.times));
+    }
+    Prepared { function, ops, sections }
+}
+
+/// Adds the work of nested blocks to the operation that holds them, each body counted once: the trip count is not known.
+fn add_nested(model: &Model, function: &Function, op: &crate::model::Op, is_cache: &[bool], work: &mut Work) {
+    let mut waiting: Vec<&crate::model::Op> = op.blocks.iter().flat_map(|block| &block.ops).collect();
+    while let Some(nested) = waiting.pop() {
+        let inner = work::of(model, function, nested, is_cache);
+        work.flops += inner.flops;
+        work.read += inner.read;
+        work.written += inner.written;
+        work.small_weights += inner.small_weights;
+        waiting.extend(nested.blocks.iter().flat_map(|block| &block.ops));
+    }
+}

@@ -1,0 +1,291 @@
+//! The shortest path over operations × units.
+
+use crate::{
+    machine::{Coef, Machine, Unit},
+    scenario::Units,
+    units::{Basis, Figure, Quantity, Seconds},
+    variant::{Precision, Runtime},
+};
+
+use super::{
+    Prepared, Reason,
+    time::{self, End, Setting, Terms, WeightLoad},
+};
+
+/// Where a function's operations land, and what a call costs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// Runs of operations on one unit, in order; a repeated section appears once, with its copies.
+    pub segments: Vec<Segment>,
+    /// Time of one call.
+    pub time: Figure<Seconds>,
+    /// What the likely time is made of.
+    pub terms: Terms,
+    /// Operations on each unit, copies counted, by [`Unit::idx`].
+    pub n_ops: [u64; 3],
+    /// Seconds of the likely time spent on each unit, by [`Unit::idx`].
+    pub seconds: [f64; 3],
+    /// Changes of unit in one call.
+    pub n_hops: u64,
+}
+
+/// A run of operations on one unit.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Segment {
+    /// The unit.
+    pub unit: Unit,
+    /// Rows of [`Prepared::ops`].
+    pub ops: std::ops::Range<usize>,
+    /// How many times the graph holds this run.
+    pub times: u32,
+}
+
+/// One step of the path: an operation, its multiplicity, and how often the step into it is taken.
+struct Step {
+    op: usize,
+    times: f64,
+    entered: f64,
+}
+
+impl Prepared<'_> {
+    /// Which units a choice allows, given what the whole graph rules out.
+    fn allowed(machine: &Machine, runtime: Runtime, units: Units, gate: Option<Reason>) -> [bool; 3] {
+        let has = |unit| machine.engine(runtime, unit).is_some();
+        let by_choice = match (runtime, units) {
+            (Runtime::CoreMl, Units::All) => [true, true, true],
+            (Runtime::CoreMl, Units::CpuOnly) => [false, false, true],
+            (Runtime::CoreMl, Units::CpuAndGpu) => [false, true, true],
+            (Runtime::CoreMl, Units::CpuAndNe) => [true, false, true],
+            // These runtimes put every operation on the GPU.
+            (Runtime::LlamaCpp | Runtime::Mlx, _) => [false, true, false],
+        };
+        let mut allowed = by_choice;
+        for unit in Unit::EVERY {
+            if let Some(slot) = allowed.get_mut(unit.idx()) {
+                *slot = *slot && has(unit) && !(unit == Unit::Ane && gate.is_some());
+            }
+        }
+        allowed
+    }
+
+    /// Unrolls repeated sections twice: the second copy stands for all the others, so that the step from one copy to
+    /// the next is counted as often as it is taken.
+    fn steps(&self) -> Vec<Step> {
+        let mut steps = Vec::with_capacity(self.ops.len() * 2);
+        for (range, copies) in &self.sections {
+            if *copies == 0 {
+                continue;
+            }
+            for op in range.clone() {
+                steps.push(Step { op, times: 1.0, entered: 1.0 });
+            }
+            if *copies > 1 {
+                let rest = f64::from(*copies - 1);
+                for op in range.clone() {
+                    steps.push(Step { op, times: rest, entered: rest });
+                }
+            }
+        }
+        steps
+    }
+
+    /// Plans a call.
+    ///
+    /// `loads` has a row for each weight of the model; `gate` is what keeps the whole graph off the Neural Engine;
+    /// `refuses` says which weights the Neural Engine does not take in this variant.
+    #[must_use]
+    pub fn plan(
+        &self,
+        machine: &Machine,
+        runtime: Runtime,
+        precision: Precision,
+        units: Units,
+        gate: Option<Reason>,
+        loads: &[WeightLoad],
+        refuses: &[bool],
+    ) -> Option<Plan> {
+        let allowed = Self::allowed(machine, runtime, units, gate);
+        if !allowed.contains(&true) {
+            return None;
+        }
+        let setting = Setting { machine, precision };
+        let steps = self.steps();
+        let terms_of = |op_idx: usize, unit: Unit, end: End| -> Option<Terms> {
+            let op = self.ops.get(op_idx)?;
+            let engine = machine.engine(runtime, unit)?;
+            let load = op.work.weight.and_then(|weight| loads.get(weight.0 as usize));
+            Some(time::of(&op.work, load, unit, engine, setting, end))
+        };
+        let may_run = |op_idx: usize, unit: Unit| -> bool {
+            if !allowed.get(unit.idx()).copied().unwrap_or(false) {
+                return false;
+            }
+            let Some(op) = self.ops.get(op_idx) else { return false };
+            match unit {
+                Unit::Cpu => true,
+                Unit::Gpu => {
+                    runtime != Runtime::CoreMl
+                        || !matches!(op.refusal, Some(Reason::ControlFlow | Reason::Custom | Reason::Recurrent))
+                }
+                Unit::Ane => {
+                    let refused = op.work.weight.and_then(|weight| refuses.get(weight.0 as usize));
+                    op.refusal.is_none() && !refused.copied().unwrap_or(false)
+                }
+            }
+        };
+        let units_of_steps = shortest_path(&steps, &terms_of, &may_run);
+        Some(self.tally(machine, runtime, &steps, &units_of_steps, &terms_of))
+    }
+
+    /// Adds up the chosen path at the likely values and at both ends.
+    fn tally(
+        &self,
+        machine: &Machine,
+        runtime: Runtime,
+        steps: &[Step],
+        units: &[Unit],
+        terms_of: &impl Fn(usize, Unit, End) -> Option<Terms>,
+    ) -> Plan {
+        let mut n_ops = [0_u64; 3];
+        let mut seconds = [0.0; 3];
+        let mut n_hops = 0.0;
+        let mut basis = Basis::Exact;
+        let mut totals = [Terms::default(); 3];
+        let mut seen = [false; 3];
+        let mut previous: Option<Unit> = None;
+        for (step, unit) in steps.iter().zip(units) {
+            for (end, total) in [End::Likely, End::Fast, End::Slow].into_iter().zip(&mut totals) {
+                let Some(terms) = terms_of(step.op, *unit, end) else { continue };
+                total.add(&terms, step.times);
+                if end == End::Likely
+                    && let Some(slot) = seconds.get_mut(unit.idx())
+                {
+                    *slot += terms.total() * step.times;
+                }
+                if let Some(before) = previous
+                    && before != *unit
+                {
+                    let hop =
+                        if before == Unit::Ane || *unit == Unit::Ane { &machine.ane_hop } else { &machine.gpu_hop };
+                    total.hops += time::cost(hop, end) * step.entered;
+                }
+            }
+            if previous.is_some_and(|before| before != *unit) {
+                n_hops += step.entered;
+            }
+            if let Some(slot) = n_ops.get_mut(unit.idx()) {
+                *slot += step.times as u64;
+            }
+            if let Some(slot) = seen.get_mut(unit.idx())
+                && !*slot
+            {
+                *slot = true;
+                if let Some(engine) = machine.engine(runtime, *unit) {
+                    basis = basis.min(engine.dense.basis).min(engine.weights.basis);
+                    for (end, total) in [End::Likely, End::Fast, End::Slow].into_iter().zip(&mut totals) {
+                        total.fixed += time::cost(&engine.call, end);
+                    }
+                }
+            }
+            previous = Some(*unit);
+        }
+        let [likely, fast, slow] = totals;
+        let time = Figure::range(
+            Seconds::of(likely.total()),
+            Seconds::of(fast.total()),
+            Seconds::of(slow.total()),
+            basis.min(Basis::Derived),
+        );
+        let segments = self.segments(units);
+        Plan { segments, time, terms: likely, n_ops, seconds, n_hops: n_hops as u64 }
+    }
+
+    /// Merges neighbours on one unit, section by section (the second unrolled copy says what the section does).
+    fn segments(&self, units: &[Unit]) -> Vec<Segment> {
+        let mut segments: Vec<Segment> = Vec::new();
+        let mut step = 0;
+        for (range, copies) in &self.sections {
+            if *copies == 0 {
+                continue;
+            }
+            let unrolled = if *copies > 1 { range.len() } else { 0 };
+            for (offset, op) in range.clone().enumerate() {
+                let Some(unit) = units.get(step + unrolled + offset).copied() else { continue };
+                match segments.last_mut() {
+                    Some(last) if last.unit == unit && last.times == *copies && last.ops.end == op && offset > 0 => {
+                        last.ops.end = op + 1;
+                    }
+                    _ => segments.push(Segment { unit, ops: op..op + 1, times: *copies }),
+                }
+            }
+            step += range.len() + unrolled;
+        }
+        segments
+    }
+}
+
+/// The unit of each step on the cheapest path, by Core ML's own charges for launches, switches and outputs.
+fn shortest_path(
+    steps: &[Step],
+    terms_of: &impl Fn(usize, Unit, End) -> Option<Terms>,
+    may_run: &impl Fn(usize, Unit) -> bool,
+) -> Vec<Unit> {
+    let charge: Figure<Seconds> = Coef::PlannerStep.figure();
+    let charge = charge.value.get();
+    let into = |from: Option<Unit>, to: Unit| match from {
+        Some(from) if from == to => 0.0,
+        // A switch, and a launch where the work is queued to an accelerator.
+        Some(_) if to == Unit::Cpu => charge,
+        Some(_) => 2.0 * charge,
+        None if to == Unit::Cpu => 0.0,
+        None => charge,
+    };
+    let mut best = [f64::INFINITY; 3];
+    let mut came_from: Vec<[u8; 3]> = Vec::with_capacity(steps.len());
+    for (at, step) in steps.iter().enumerate() {
+        let mut next = [f64::INFINITY; 3];
+        let mut origin = [0_u8; 3];
+        for to in Unit::EVERY {
+            if !may_run(step.op, to) {
+                continue;
+            }
+            let Some(terms) = terms_of(step.op, to, End::Likely) else { continue };
+            let own = terms.total() * step.times;
+            let (mut cheapest, mut via) = (f64::INFINITY, 0_u8);
+            if at == 0 {
+                cheapest = into(None, to);
+            } else {
+                for from in Unit::EVERY {
+                    let before = best.get(from.idx()).copied().unwrap_or(f64::INFINITY);
+                    let total = before + into(Some(from), to) * step.entered;
+                    if total < cheapest {
+                        cheapest = total;
+                        via = from.idx() as u8;
+                    }
+                }
+            }
+            if let (Some(slot), Some(from)) = (next.get_mut(to.idx()), origin.get_mut(to.idx())) {
+                *slot = cheapest + own;
+                *from = via;
+            }
+        }
+        best = next;
+        came_from.push(origin);
+    }
+    // The result has to leave the Neural Engine.
+    let end = Unit::EVERY.into_iter().map(|unit| {
+        let output = if unit == Unit::Ane { charge } else { 0.0 };
+        (unit, best.get(unit.idx()).copied().unwrap_or(f64::INFINITY) + output)
+    });
+    let last = end.fold((Unit::Cpu, f64::INFINITY), |a, b| if b.1 < a.1 { b } else { a });
+    let mut units = vec![last.0; steps.len()];
+    let mut unit = last.0;
+    for (at, origin) in came_from.iter().enumerate().rev() {
+        if let Some(slot) = units.get_mut(at) {
+            *slot = unit;
+        }
+        let from = origin.get(unit.idx()).copied().unwrap_or(2);
+        unit = Unit::EVERY.get(usize::from(from)).copied().unwrap_or(Unit::Cpu);
+    }
+    units
+}

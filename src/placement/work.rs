@@ -1,0 +1,251 @@
+//! What one operation asks of a compute unit: arithmetic, weights, activations and cache reads.
+//!
+//! The counts come from shapes alone and do not depend on a device or a variant. Absent on purpose: time.
+
+use crate::model::{Def, Function, Literal, Model, Names, Op, OpKind, ValueId, WeightId};
+
+/// How an operation spends its time; decides which sustained rate applies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OpClass {
+    /// Dense convolution, linear or matrix product.
+    Dense,
+    /// Depthwise and other convolutions that do few operations for each byte.
+    Depthwise,
+    /// Anything else that computes: element by element, norms, reductions, softmax.
+    Elementwise,
+    /// Only moves or renames data.
+    Move,
+    /// Looks rows up in a table.
+    Gather,
+    /// Control flow and other operations whose work the shapes do not tell.
+    Opaque,
+}
+
+/// What one copy of an operation asks for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Work {
+    /// Which rate applies.
+    pub class: OpClass,
+    /// Arithmetic operations (a multiply-add is two).
+    pub flops: f64,
+    /// Bytes of activations read, at the program's own precision.
+    pub read: f64,
+    /// Bytes of activations written.
+    pub written: f64,
+    /// Bytes read from a cache that lives between calls.
+    pub cache: f64,
+    /// The largest single operand or result in bytes: what does or does not stay on chip.
+    pub largest: f64,
+    /// The weight it streams, if any. Tables of a gather are not streamed.
+    pub weight: Option<WeightId>,
+    /// Weights beside the main one are small (biases, norms); their bytes.
+    pub small_weights: f64,
+}
+
+/// Weights shared by the copies of a kernel: a convolution over an image reads each weight once.
+pub(super) fn of(model: &Model, function: &Function, op: &Op, is_cache: &[bool]) -> Work {
+    let names = &model.names;
+    let class = class(names, function, op);
+    let mut work =
+        Work { class, flops: 0.0, read: 0.0, written: 0.0, cache: 0.0, largest: 0.0, weight: None, small_weights: 0.0 };
+    let mut biggest_weight = 0.0;
+    for (_, values) in &op.inputs {
+        for value in values {
+            let Some(known) = function.value(*value) else { continue };
+            let bytes = known.ty.tensor().map_or(0, crate::model::TensorType::bytes) as f64;
+            match &known.def {
+                Def::Weight(weight) => {
+                    let elements = model.weight(*weight).map_or(0, crate::model::Weight::elements) as f64;
+                    if class == OpClass::Gather {
+                        continue;
+                    }
+                    if elements > biggest_weight {
+                        work.small_weights += biggest_weight * 2.0;
+                        biggest_weight = elements;
+                        work.weight = Some(*weight);
+                    } else {
+                        work.small_weights += elements * 2.0;
+                    }
+                }
+                Def::Const(_) => {}
+                Def::Input | Def::State | Def::Op => {
+                    if is_cache.get(value.0 as usize).copied().unwrap_or(false) {
+                        // A cache is charged where it is computed with, not where it is passed along.
+                        if class == OpClass::Dense {
+                            work.cache += bytes;
+                        }
+                    } else {
+                        work.read += bytes;
+                        work.largest = f64::max(work.largest, bytes);
+                    }
+                }
+            }
+        }
+    }
+    let mut n_out = 0.0;
+    for output in &op.outputs {
+        let Some(tensor) = function.tensor(*output) else { continue };
+        n_out += tensor.elements().unwrap_or(0) as f64;
+        if !is_cache.get(output.0 as usize).copied().unwrap_or(false) {
+            let bytes = tensor.bytes() as f64;
+            work.written += bytes;
+            work.largest = f64::max(work.largest, bytes);
+        }
+    }
+    work.flops = flops(names, function, op, class, n_out, work.read);
+    if class == OpClass::Gather {
+        // Only the rows that are looked up are read.
+        work.read = work.written;
+    }
+    work
+}
+
+/// Which values are a cache or a view of one: states, what is read from them, and what only renames that.
+pub(super) fn cache_values(model: &Model, function: &Function) -> Vec<bool> {
+    let mut is_cache = vec![false; function.values.len()];
+    for state in &function.states {
+        mark(&mut is_cache, *state);
+    }
+    if function.states.is_empty() {
+        return is_cache;
+    }
+    let names = &model.names;
+    function.visit(&mut |_, op| {
+        let of_cache = |param: &str| {
+            op.input(names, param).is_some_and(|value| is_cache.get(value.0 as usize).copied().unwrap_or(false))
+        };
+        let is_view = match op.kind {
+            OpKind::ReadState => true,
+            OpKind::SliceUpdate
+            | OpKind::SliceByIndex
+            | OpKind::SliceBySize
+            | OpKind::Reshape
+            | OpKind::Transpose
+            | OpKind::ExpandDims
+            | OpKind::Squeeze
+            | OpKind::Tile
+            | OpKind::Identity => of_cache("x"),
+            _ => false,
+        };
+        if is_view {
+            for output in &op.outputs {
+                mark(&mut is_cache, *output);
+            }
+        }
+    });
+    is_cache
+}
+
+fn mark(is_cache: &mut [bool], value: ValueId) {
+    if let Some(slot) = is_cache.get_mut(value.0 as usize) {
+        *slot = true;
+    }
+}
+
+fn class(names: &Names, function: &Function, op: &Op) -> OpClass {
+    match op.kind {
+        OpKind::Conv | OpKind::ConvTranspose => {
+            let groups = op.input(names, "groups").and_then(|id| function.literal(id)).map_or(1, first_int);
+            if groups > 1 { OpClass::Depthwise } else { OpClass::Dense }
+        }
+        OpKind::Linear | OpKind::Matmul | OpKind::Einsum | OpKind::ScaledDotProductAttention => OpClass::Dense,
+        OpKind::Lstm | OpKind::Gru | OpKind::Rnn => OpClass::Dense,
+        OpKind::Gather | OpKind::GatherAlongAxis | OpKind::GatherNd => OpClass::Gather,
+        OpKind::Reshape
+        | OpKind::Transpose
+        | OpKind::Squeeze
+        | OpKind::ExpandDims
+        | OpKind::Concat
+        | OpKind::Split
+        | OpKind::Stack
+        | OpKind::SliceByIndex
+        | OpKind::SliceBySize
+        | OpKind::SliceUpdate
+        | OpKind::Tile
+        | OpKind::Pad
+        | OpKind::Identity
+        | OpKind::ReadState
+        | OpKind::WriteState
+        | OpKind::Shape
+        | OpKind::DepthToSpace
+        | OpKind::SpaceToDepth
+        | OpKind::PixelShuffle
+        | OpKind::PixelUnshuffle
+        | OpKind::Flatten2d => OpClass::Move,
+        OpKind::Cond | OpKind::WhileLoop | OpKind::CustomLayer | OpKind::Other(_) => OpClass::Opaque,
+        _ => OpClass::Elementwise,
+    }
+}
+
+fn first_int(literal: &Literal) -> i64 {
+    match literal {
+        Literal::Ints(all) => all.first().copied().unwrap_or(1),
+        _ => 1,
+    }
+}
+
+fn dims(function: &Function, op: &Op, names: &Names, param: &str) -> Vec<u64> {
+    let Some(tensor) = op.input(names, param).and_then(|id| function.tensor(id)) else { return Vec::new() };
+    tensor.shape.iter().map(|dim| if let crate::model::Dim::Fixed(size) = dim { *size } else { 1 }).collect()
+}
+
+fn product(dims: &[u64]) -> f64 {
+    dims.iter().map(|size| *size as f64).product()
+}
+
+/// Multiply-adds counted as two operations, from the shapes of the arguments.
+fn flops(names: &Names, function: &Function, op: &Op, class: OpClass, n_out: f64, read: f64) -> f64 {
+    match op.kind {
+        OpKind::Conv => {
+            // Weights are [out, in / groups, k…]: each output element takes in/groups × k… multiply-adds.
+            let weight = dims(function, op, names, "weight");
+            2.0 * n_out * product(weight.get(1..).unwrap_or_default())
+        }
+        OpKind::ConvTranspose => {
+            // Weights are [in, out / groups, k…]: each input element is spread over out/groups × k… products.
+            let weight = dims(function, op, names, "weight");
+            2.0 * product(&dims(function, op, names, "x")) * product(weight.get(1..).unwrap_or_default())
+        }
+        OpKind::Linear => {
+            let weight = dims(function, op, names, "weight");
+            2.0 * n_out * weight.last().copied().unwrap_or(0) as f64
+        }
+        OpKind::Matmul => {
+            let x = dims(function, op, names, "x");
+            let transposed = op.input(names, "transpose_x").and_then(|id| function.literal(id));
+            let inner = match transposed {
+                Some(Literal::Bools(all)) if all.first() == Some(&true) => x.iter().rev().nth(1),
+                _ => x.last(),
+            };
+            2.0 * n_out * inner.copied().unwrap_or(0) as f64
+        }
+        OpKind::Einsum => {
+            // Two operands: the contraction is the square root of (a × b / out) for the patterns Core ML takes.
+            let shapes: Vec<f64> = op
+                .all(names, "values")
+                .unwrap_or_default()
+                .iter()
+                .filter_map(|id| function.tensor(*id)?.elements())
+                .map(|n| n as f64)
+                .collect();
+            let both: f64 = shapes.iter().product();
+            if n_out > 0.0 { 2.0 * (both * n_out).sqrt() } else { 0.0 }
+        }
+        OpKind::ScaledDotProductAttention => {
+            let query = dims(function, op, names, "query");
+            let key = dims(function, op, names, "key");
+            let keys = key.iter().rev().nth(1).copied().unwrap_or(0) as f64;
+            4.0 * product(&query) * keys
+        }
+        OpKind::Lstm | OpKind::Gru | OpKind::Rnn => {
+            let steps = dims(function, op, names, "x").first().copied().unwrap_or(1) as f64;
+            let gates =
+                product(&dims(function, op, names, "weight_ih")) + product(&dims(function, op, names, "weight_hh"));
+            2.0 * steps * gates
+        }
+        _ => match class {
+            OpClass::Elementwise => f64::max(n_out, read / 2.0),
+            OpClass::Dense | OpClass::Depthwise | OpClass::Move | OpClass::Gather | OpClass::Opaque => 0.0,
+        },
+    }
+}
