@@ -1,2 +1,184 @@
-//! To be written.
-pub use crate::units::{Basis, Figure};
+//! Size, memory, speed and whether it ships: one row of the matrix at a time.
+//!
+//! Invariants: total (a number that cannot be had is an [`Absent`] with its reason), deterministic, parts sum to
+//! totals. Absent on purpose: words and formatting (`report`), and any factor that has no row in the catalogue.
+
+mod carriage;
+mod memory;
+mod verdict;
+
+pub use memory::{Memory, activation_peak};
+pub use verdict::{LimitKind, Status, Verdict, Weight as VerdictWeight, overall};
+
+use crate::{
+    machine::{Coef, Machine, Share},
+    model::{Model, Role},
+    placement::{self, Plan, Prepared, Reason},
+    scenario::Units,
+    units::{Bytes, Figure, Quantity, Seconds, TokensPerSec, tokens_per_second},
+    variant::{Precision, Runtime, Stored, Variant},
+};
+
+/// A model on a machine, prepared for every variant and choice of units.
+pub struct Subject<'a> {
+    /// The model.
+    pub model: &'a Model,
+    /// The machine.
+    pub machine: &'a Machine,
+    /// Whether the app has the increased-memory entitlement.
+    pub entitled: bool,
+    functions: Vec<Prepared<'a>>,
+    /// Peak of live activations of each function, in bytes of the graph's own types.
+    peaks: Vec<f64>,
+    cache: f64,
+}
+
+/// Why a number is absent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Absent {
+    /// The model writes no tokens.
+    NotALanguageModel,
+    /// The model is a language model: tokens a second say more than a latency.
+    IsALanguageModel,
+    /// The graph of this kind of model is not operations that can be timed.
+    NoGraph,
+    /// The device has no compute unit of that choice, or nobody published its rate.
+    NoUnit,
+    /// The OS cannot load this variant.
+    OsTooOld,
+}
+
+/// Everything about one variant on one choice of units.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Estimate {
+    /// The package (or GGUF or safetensors file) on disk.
+    pub bundle: Figure<Bytes>,
+    /// What the App Store delivers.
+    pub download: Figure<Bytes>,
+    /// Run-time memory, by part.
+    pub memory: Memory,
+    /// Prompt tokens a second.
+    pub prefill: Result<Figure<TokensPerSec>, Absent>,
+    /// Time to the first token.
+    pub ttft: Result<Figure<Seconds>, Absent>,
+    /// Generated tokens a second.
+    pub decode: Result<Figure<TokensPerSec>, Absent>,
+    /// Time of one job (one image, 30 s of audio, one whole generated picture).
+    pub latency: Result<Figure<Seconds>, Absent>,
+    /// What each limit says.
+    pub verdicts: Vec<Verdict>,
+    /// The plan of each function, in the model's order; empty when nothing could be planned.
+    pub plans: Vec<Plan>,
+}
+
+impl<'a> Subject<'a> {
+    /// Prepares a model for a machine.
+    #[must_use]
+    pub fn new(model: &'a Model, machine: &'a Machine, entitled: bool) -> Self {
+        let functions: Vec<Prepared<'a>> =
+            model.functions.iter().map(|function| placement::prepare(model, function, machine)).collect();
+        let peaks = model.functions.iter().map(|function| activation_peak(model, function)).collect();
+        let states = |function: &crate::model::Function| -> f64 {
+            function.states.iter().filter_map(|id| function.tensor(*id)).map(|tensor| tensor.bytes() as f64).sum()
+        };
+        // Functions of one model share their states; the largest set is what is held.
+        let cache = model.functions.iter().map(states).fold(0.0, f64::max);
+        Self { model, machine, entitled, functions, peaks, cache }
+    }
+
+    /// The functions as they were prepared.
+    #[must_use]
+    pub fn functions(&self) -> &[Prepared<'a>] {
+        &self.functions
+    }
+
+    /// Estimates one variant on one choice of units.
+    #[must_use]
+    pub fn estimate(&self, variant: &Variant, stored: &Stored, units: Units) -> Estimate {
+        let machine = self.machine;
+        let (loads, refuses) = carriage::loads(self.model, variant, stored, machine);
+        let gate = self.gate(variant, stored);
+        let is_old = verdict::os_level(machine.os, machine.os_version) < variant.min_spec();
+        let too_old = variant.runtime == Runtime::CoreMl && is_old;
+        let plans: Option<Vec<Plan>> = self
+            .functions
+            .iter()
+            .map(|function| function.plan(machine, variant.runtime, variant.precision, units, gate, &loads, &refuses))
+            .collect();
+        let has_ops = self.functions.iter().any(|function| !function.ops.is_empty());
+        let speeds = match &plans {
+            _ if too_old => Err(Absent::OsTooOld),
+            _ if !has_ops => Err(Absent::NoGraph),
+            Some(plans) if !plans.is_empty() => Ok(plans.as_slice()),
+            _ => Err(Absent::NoUnit),
+        };
+        let plans_or_none = plans.as_deref().unwrap_or_default();
+        let memory = memory::memory(self, variant, &loads, plans_or_none);
+        let bundle = stored.total();
+        let share: Figure<Share> = Coef::DownloadShare.figure();
+        let download = Figure::range(
+            bundle.value * share.value.get(),
+            bundle.low * share.low.get(),
+            bundle.high * share.high.get(),
+            bundle.basis.min(share.basis),
+        );
+        let verdicts = verdict::verdicts(self, variant, stored, units, &bundle, &download, &memory, plans_or_none);
+        Estimate {
+            bundle,
+            download,
+            prefill: speeds
+                .and_then(|plans| self.prefill(plans))
+                .map(|(tokens, time)| time.map(|time| tokens_per_second(f64::from(tokens), time))),
+            ttft: speeds.and_then(|plans| self.prefill(plans)).map(|(_, time)| time),
+            decode: speeds.and_then(|plans| self.decode(plans)),
+            latency: speeds.and_then(|plans| self.latency(plans)),
+            memory,
+            verdicts,
+            plans: plans.unwrap_or_default(),
+        }
+    }
+
+    /// What keeps the whole graph off the Neural Engine.
+    fn gate(&self, variant: &Variant, stored: &Stored) -> Option<Reason> {
+        if variant.precision == Precision::Fp32 {
+            return Some(Reason::Fp32);
+        }
+        (stored.weight_file() > verdict::ane_weight_file_limit()).then_some(Reason::WeightFile)
+    }
+
+    fn prefill(&self, plans: &[Plan]) -> Result<(u32, Figure<Seconds>), Absent> {
+        let of_role = |(function, plan): (&Prepared<'_>, &Plan)| match function.function.role {
+            Role::Prefill { tokens } => Some((tokens, plan.time)),
+            Role::Decode { .. } | Role::Single | Role::Step { .. } => None,
+        };
+        self.functions.iter().zip(plans).find_map(of_role).ok_or(Absent::NotALanguageModel)
+    }
+
+    fn decode(&self, plans: &[Plan]) -> Result<Figure<TokensPerSec>, Absent> {
+        let of_role = |(function, plan): (&Prepared<'_>, &Plan)| match function.function.role {
+            Role::Decode { .. } => Some(plan.time.map(|time| tokens_per_second(1.0, time))),
+            Role::Prefill { .. } | Role::Single | Role::Step { .. } => None,
+        };
+        self.functions.iter().zip(plans).find_map(of_role).ok_or(Absent::NotALanguageModel)
+    }
+
+    fn latency(&self, plans: &[Plan]) -> Result<Figure<Seconds>, Absent> {
+        let mut total: Option<Figure<Seconds>> = None;
+        for (function, plan) in self.functions.iter().zip(plans) {
+            let times = match function.function.role {
+                Role::Single => 1.0,
+                Role::Step { times } => f64::from(times),
+                Role::Prefill { .. } | Role::Decode { .. } => continue,
+            };
+            let time = plan.time;
+            let own = Figure::range(time.value * times, time.low * times, time.high * times, time.basis);
+            total = Some(match total {
+                // The functions of a file are alternatives; only a preset says that they form one job.
+                Some(first) if self.model.spec_version > 0 => first,
+                Some(sum) => sum.plus(own),
+                None => own,
+            });
+        }
+        total.ok_or(Absent::IsALanguageModel)
+    }
+}

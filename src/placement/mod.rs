@@ -12,11 +12,13 @@ mod work;
 pub use rules::Reason;
 pub use segment::{Plan, Segment};
 pub use time::{Carriage, Terms, WeightLoad};
+pub(crate) use work::cache_values;
 pub use work::{OpClass, Work};
 
 use crate::{
     machine::Machine,
-    model::{Function, Model},
+    model::{DType, Function, Model},
+    variant::Precision,
 };
 
 /// A function prepared for planning on one machine: what each operation asks for and what refuses it.
@@ -28,6 +30,8 @@ pub struct Prepared<'m> {
     pub ops: Vec<PreparedOp>,
     /// For each section: the range of its rows in `ops` and its copies.
     pub sections: Vec<(std::ops::Range<usize>, u32)>,
+    /// The floating-point type that most of the graph is written in.
+    pub written_in: Precision,
 }
 
 /// One operation, prepared.
@@ -54,7 +58,22 @@ pub fn prepare<'m>(model: &'m Model, function: &'m Function, machine: &Machine) 
         }
         sections.push((start..ops.len(), section.times));
     }
-    Prepared { function, ops, sections }
+    Prepared { function, ops, sections, written_in: written_in(function) }
+}
+
+/// fp32 when more results are fp32 than fp16.
+fn written_in(function: &Function) -> Precision {
+    let mut balance = 0_i64;
+    for (_, op) in function.ops() {
+        for output in &op.outputs {
+            match function.tensor(*output).map(|tensor| tensor.dtype) {
+                Some(DType::Fp32) => balance += 1,
+                Some(DType::Fp16) => balance -= 1,
+                _ => {}
+            }
+        }
+    }
+    if balance > 0 { Precision::Fp32 } else { Precision::Fp16 }
 }
 
 /// Adds the work of nested blocks to the operation that holds them, each body counted once: the trip count is not known.

@@ -40,6 +40,8 @@ pub enum Reason {
     ThreeDimensional,
     /// C06: the weight has a scale for each block.
     PerBlock,
+    /// M02, M04: the weight file is larger than the engine's loader takes.
+    WeightFile,
 }
 
 /// Why the Neural Engine cannot take an operation; `None` when it can.

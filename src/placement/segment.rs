@@ -108,7 +108,7 @@ impl Prepared<'_> {
         if !allowed.contains(&true) {
             return None;
         }
-        let setting = Setting { machine, precision };
+        let setting = Setting { machine, precision, written_in: self.written_in };
         let steps = self.steps();
         let terms_of = |op_idx: usize, unit: Unit, end: End| -> Option<Terms> {
             let op = self.ops.get(op_idx)?;
@@ -129,7 +129,11 @@ impl Prepared<'_> {
                 }
                 Unit::Ane => {
                     let refused = op.work.weight.and_then(|weight| refuses.get(weight.0 as usize));
-                    op.refusal.is_none() && !refused.copied().unwrap_or(false)
+                    // A graph written in fp32 that is planned at fp16 is converted again: its fp32 tensors go.
+                    let reconverted = op.refusal == Some(Reason::Fp32)
+                        && self.written_in == Precision::Fp32
+                        && precision != Precision::Fp32;
+                    (op.refusal.is_none() || reconverted) && !refused.copied().unwrap_or(false)
                 }
             }
         };

@@ -100,6 +100,26 @@ pub(super) fn cost<Q: Quantity>(figure: &Figure<Q>, end: End) -> f64 {
 pub(super) struct Setting<'a> {
     pub machine: &'a Machine,
     pub precision: Precision,
+    /// The type the graph's shapes are counted in.
+    pub written_in: Precision,
+}
+
+impl Setting<'_> {
+    /// Bytes of an activation, as a multiple of what the graph's own types say.
+    fn width(&self, unit: Unit) -> f64 {
+        let bytes = |precision| match precision {
+            Precision::Fp32 => 4.0,
+            Precision::Fp16 => 2.0,
+            Precision::W8A8 => {
+                if unit == Unit::Ane {
+                    1.0
+                } else {
+                    2.0
+                }
+            }
+        };
+        bytes(self.precision) / bytes(self.written_in)
+    }
 }
 
 /// Seconds of one copy of an operation on a unit.
@@ -112,18 +132,7 @@ pub(super) fn of(
     end: End,
 ) -> Terms {
     let machine = setting.machine;
-    // Lowered and parsed shapes are in the graph's own types; an fp32 program moves twice the bytes of an fp16 one.
-    let width = match setting.precision {
-        Precision::Fp32 => 2.0,
-        Precision::Fp16 => 1.0,
-        Precision::W8A8 => {
-            if unit == Unit::Ane {
-                0.5
-            } else {
-                1.0
-            }
-        }
-    };
+    let width = setting.width(unit);
     let mut dense_rate = rate(&engine.dense, end);
     if setting.precision == Precision::W8A8 && unit == Unit::Ane && machine.int8_fast_path {
         dense_rate *= rate::<Share>(&Coef::Int8Gain.figure(), end);

@@ -101,7 +101,7 @@ pub(super) fn of(model: &Model, function: &Function, op: &Op, is_cache: &[bool])
 }
 
 /// Which values are a cache or a view of one: states, what is read from them, and what only renames that.
-pub(super) fn cache_values(model: &Model, function: &Function) -> Vec<bool> {
+pub(crate) fn cache_values(model: &Model, function: &Function) -> Vec<bool> {
     let mut is_cache = vec![false; function.values.len()];
     for state in &function.states {
         mark(&mut is_cache, *state);

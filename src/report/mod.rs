@@ -1,1 +1,11 @@
-//! To be written.
+//! What a person or a script reads: documents for JSON, tables for the terminal, the view model of the page.
+//!
+//! All user-facing words about plans live here, in [`words`]. Invariant: plain data out, no markup. Absent on purpose:
+//! arithmetic that belongs to `estimate`, and colours.
+
+pub mod answer;
+pub mod plan;
+pub mod presets;
+pub mod view;
+pub mod why;
+pub mod words;

@@ -6,6 +6,8 @@ pub mod url;
 
 use serde::{Deserialize, Serialize};
 
+use crate::variant::Variant;
+
 /// One question to the planner.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Scenario {
@@ -21,6 +23,32 @@ pub struct Scenario {
     pub prompt: u32,
     /// Whether the app has the increased-memory entitlement.
     pub entitled: bool,
+    /// The cell of the matrix that the person looks at; `None` is the one the planner recommends.
+    pub pick: Option<Pick>,
+}
+
+/// A cell of the matrix.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pick {
+    /// The variant.
+    pub variant: Variant,
+    /// The compute units.
+    pub units: Units,
+}
+
+impl Default for Scenario {
+    /// The question the course asks first: does a 3B model fit an iPhone 15 Pro?
+    fn default() -> Self {
+        Self {
+            model: ModelRef::Preset("llama-3.2-3b".to_owned()),
+            device: DeviceRef::Known { id: "iphone-15-pro".to_owned(), ram_gib: None },
+            os: 18,
+            context: 4096,
+            prompt: 512,
+            entitled: true,
+            pick: None,
+        }
+    }
 }
 
 /// Which model a scenario is about.

@@ -110,3 +110,85 @@ pub struct Variant {
     /// What is done to its weights.
     pub compression: Compression,
 }
+
+// ---- temporary stub, replaced on merge ----
+/// Stub.
+pub struct Stored {
+    /// w
+    pub weights: Vec<StoredWeight>,
+    total: f64,
+}
+/// Stub.
+pub struct StoredWeight {
+    /// e
+    pub encoding: crate::model::Encoding,
+    b: f64,
+}
+impl StoredWeight {
+    /// b
+    pub fn bytes(&self) -> f64 {
+        self.b
+    }
+}
+impl Stored {
+    /// t
+    pub fn total(&self) -> crate::units::Figure<crate::units::Bytes> {
+        crate::units::Figure::exact(crate::units::Bytes::new(self.total as u64))
+    }
+    /// w
+    pub fn weight_file(&self) -> f64 {
+        self.total
+    }
+    /// l
+    pub fn lines(&self) -> Vec<(&'static str, crate::units::Bytes)> {
+        Vec::new()
+    }
+}
+/// Stub.
+pub fn store(variant: &Variant, model: &crate::model::Model) -> Stored {
+    let mut total = 0.0;
+    let mut weights = Vec::new();
+    for w in &model.weights {
+        let (e, b) = match variant.compression {
+            Compression::Palettized { bits, .. } if w.elements() > 2048 => (
+                crate::model::Encoding::Palettized { bits, tables: 1, vector: 1, int8_table: false },
+                w.elements() as f64 * f64::from(bits) / 8.0,
+            ),
+            _ => (crate::model::Encoding::Dense, w.elements() as f64 * 2.0),
+        };
+        total += b * f64::from(w.copies);
+        weights.push(StoredWeight { encoding: e, b });
+    }
+    Stored { weights, total }
+}
+impl Variant {
+    /// e
+    pub const EVERY: &[Self] = &[
+        Self { runtime: Runtime::CoreMl, precision: Precision::Fp16, compression: Compression::None },
+        Self {
+            runtime: Runtime::CoreMl,
+            precision: Precision::Fp16,
+            compression: Compression::Palettized { bits: 4, scope: TableScope::PerGroupedChannel(16), vector: 1 },
+        },
+    ];
+    /// i
+    pub fn id(&self) -> &'static str {
+        if self.compression == Compression::None { "fp16" } else { "lut4-g16" }
+    }
+    /// f
+    pub fn from_id(id: &str) -> Option<Self> {
+        Self::EVERY.iter().copied().find(|v| v.id() == id)
+    }
+    /// l
+    pub fn label(&self) -> &'static str {
+        self.id()
+    }
+    /// c
+    pub fn compression_id(&self) -> &'static str {
+        self.id()
+    }
+    /// m
+    pub fn min_spec(&self) -> u32 {
+        7
+    }
+}

@@ -1,0 +1,300 @@
+//! `planner plan`: the matrix as a document and as a table.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::{
+    estimate::{Absent, Status},
+    machine::Machine,
+    scenario::{DeviceRef, ModelRef, Scenario},
+    units::{Basis, Figure, Quantity},
+    variant::{Precision, Runtime},
+};
+
+use super::{
+    answer::{Answer, Cell},
+    words,
+};
+
+/// The document of `planner plan --json`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct PlanDocument {
+    /// `coreml-planner/plan/1`.
+    pub schema: &'static str,
+    /// What was asked.
+    pub scenario: ScenarioDocument,
+    /// One row for each variant and choice of units.
+    pub rows: Vec<RowDocument>,
+    /// The row that the planner recommends, counted from 0.
+    pub recommended: Option<usize>,
+}
+
+/// What was asked.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ScenarioDocument {
+    /// Preset id, or the name of the package.
+    pub model: String,
+    /// Device id, or `custom`.
+    pub device: String,
+    /// Operating system with its version.
+    pub os: String,
+    /// RAM in bytes, if known.
+    pub ram_bytes: Option<f64>,
+    /// KV cache capacity in tokens.
+    pub context: u32,
+    /// Prompt tokens.
+    pub prompt: u32,
+    /// Whether the app has the increased-memory entitlement.
+    pub increased_memory_limit: bool,
+    /// The scenario as a link: the part after `#`.
+    pub link: String,
+}
+
+/// One row.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct RowDocument {
+    /// Variant id.
+    pub variant: &'static str,
+    /// `fp32`, `fp16`, `w8a8`.
+    pub precision: &'static str,
+    /// `none`, `lut4-g16` …
+    pub compression: &'static str,
+    /// `all`, `cpu-only`, `cpu-and-gpu`, `cpu-and-ne`.
+    pub units: &'static str,
+    /// `coreml`, `llama.cpp`, `mlx`.
+    pub runtime: &'static str,
+    /// The worst of the verdicts that decide.
+    pub status: &'static str,
+    /// Package, GGUF or safetensors file.
+    pub bundle_bytes: Option<FigureDocument>,
+    /// What the App Store delivers.
+    pub download_bytes: Option<FigureDocument>,
+    /// Run-time memory.
+    pub memory_bytes: Option<FigureDocument>,
+    /// Run-time memory by part; the parts sum to `memory_bytes`.
+    pub memory_parts: BTreeMap<&'static str, FigureDocument>,
+    /// Prompt tokens a second.
+    pub prefill_tokens_per_s: Option<FigureDocument>,
+    /// Time to the first token.
+    pub ttft_s: Option<FigureDocument>,
+    /// Generated tokens a second.
+    pub decode_tokens_per_s: Option<FigureDocument>,
+    /// Time of one job.
+    pub latency_s: Option<FigureDocument>,
+    /// Share of the predicted time on each unit, over all functions.
+    pub time_share: BTreeMap<&'static str, f64>,
+    /// Why a figure is null.
+    pub reasons: BTreeMap<&'static str, &'static str>,
+    /// What each limit says.
+    pub verdicts: Vec<VerdictDocument>,
+}
+
+/// A figure in a document.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct FigureDocument {
+    /// The best single answer.
+    pub value: f64,
+    /// Lower end.
+    pub low: f64,
+    /// Upper end.
+    pub high: f64,
+    /// Unit of all three.
+    pub unit: &'static str,
+    /// `exact`, `measured`, `derived` or `assumed`.
+    pub basis: &'static str,
+}
+
+/// A verdict in a document.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct VerdictDocument {
+    /// Which limit.
+    pub limit: &'static str,
+    /// `fits`, `tight`, `does not fit` or `unknown`.
+    pub status: &'static str,
+    /// Whether the variant does not ship when this fails.
+    pub decides: bool,
+    /// In one sentence.
+    pub text: String,
+}
+
+impl<U: Quantity> From<Figure<U>> for FigureDocument {
+    fn from(figure: Figure<U>) -> Self {
+        Self {
+            value: figure.value.get(),
+            low: figure.low.get(),
+            high: figure.high.get(),
+            unit: U::UNIT,
+            basis: basis(figure.basis),
+        }
+    }
+}
+
+fn basis(basis: Basis) -> &'static str {
+    basis.word()
+}
+
+/// The document of an answer.
+#[must_use]
+pub fn document(scenario: &Scenario, machine: &Machine, answer: &Answer) -> PlanDocument {
+    PlanDocument {
+        schema: "coreml-planner/plan/1",
+        scenario: ScenarioDocument {
+            model: match &scenario.model {
+                ModelRef::Preset(id) => id.clone(),
+                ModelRef::Package(name) => name.clone(),
+            },
+            device: match &scenario.device {
+                DeviceRef::Known { id, .. } => id.clone(),
+                DeviceRef::Custom(_) => "custom".to_owned(),
+            },
+            os: words::os(machine.os, machine.os_version),
+            ram_bytes: machine.ram.map(Quantity::get),
+            context: scenario.context,
+            prompt: scenario.prompt,
+            increased_memory_limit: scenario.entitled,
+            link: crate::scenario::url::encode(scenario),
+        },
+        rows: answer.cells.iter().map(|cell| row(cell, machine)).collect(),
+        recommended: answer.recommended,
+    }
+}
+
+fn row(cell: &Cell, machine: &Machine) -> RowDocument {
+    let estimate = &cell.estimate;
+    let mut reasons = BTreeMap::new();
+    let mut or_reason = |key: &'static str, absent: Option<Absent>| {
+        if let Some(absent) = absent {
+            reasons.insert(key, words::absent(absent));
+        }
+    };
+    or_reason("prefill_tokens_per_s", estimate.prefill.err());
+    or_reason("ttft_s", estimate.ttft.err());
+    or_reason("decode_tokens_per_s", estimate.decode.err());
+    or_reason("latency_s", estimate.latency.err());
+    let mut seconds = [0.0; 3];
+    for plan in &estimate.plans {
+        for (sum, own) in seconds.iter_mut().zip(plan.seconds) {
+            *sum += own;
+        }
+    }
+    let whole: f64 = seconds.iter().sum();
+    let mut time_share = BTreeMap::new();
+    if whole > 0.0 {
+        for (name, own) in ["ane", "gpu", "cpu"].into_iter().zip(seconds) {
+            time_share.insert(name, own / whole);
+        }
+    }
+    let memory = &estimate.memory;
+    let parts = [
+        ("weights", memory.weights),
+        ("cache", memory.cache),
+        ("activations", memory.activations),
+        ("runtime", memory.runtime),
+    ];
+    RowDocument {
+        variant: cell.variant.id(),
+        precision: match cell.variant.precision {
+            Precision::Fp32 => "fp32",
+            Precision::Fp16 => "fp16",
+            Precision::W8A8 => "w8a8",
+        },
+        compression: cell.variant.compression_id(),
+        units: cell.units.id(),
+        runtime: match cell.variant.runtime {
+            Runtime::CoreMl => "coreml",
+            Runtime::LlamaCpp => "llama.cpp",
+            Runtime::Mlx => "mlx",
+        },
+        status: words::status(cell.status()),
+        bundle_bytes: Some(estimate.bundle.into()),
+        download_bytes: Some(estimate.download.into()),
+        memory_bytes: Some(memory.total().into()),
+        memory_parts: parts.into_iter().map(|(name, figure)| (name, figure.into())).collect(),
+        prefill_tokens_per_s: estimate.prefill.ok().map(Into::into),
+        ttft_s: estimate.ttft.ok().map(Into::into),
+        decode_tokens_per_s: estimate.decode.ok().map(Into::into),
+        latency_s: estimate.latency.ok().map(Into::into),
+        time_share,
+        reasons,
+        verdicts: estimate
+            .verdicts
+            .iter()
+            .map(|verdict| VerdictDocument {
+                limit: words::limit_id(verdict.kind),
+                status: words::status(verdict.status),
+                decides: verdict.weight == crate::estimate::VerdictWeight::Decides,
+                text: words::verdict(verdict, machine),
+            })
+            .collect(),
+    }
+}
+
+/// The answer as a table for a terminal.
+#[must_use]
+pub fn text(scenario: &Scenario, machine: &Machine, model_name: &str, answer: &Answer) -> String {
+    let mut out = String::new();
+    let link = crate::scenario::url::encode(scenario);
+    let ram = machine.ram.map_or_else(|| "RAM unknown".to_owned(), crate::units::format::iec_bytes);
+    let line = format!("{model_name} on {} ({}, {ram})\n", machine.name, words::os(machine.os, machine.os_version));
+    out.push_str(&line);
+    if let Some(cell) = answer.recommended.and_then(|idx| answer.cells.get(idx)) {
+        out.push_str(&super::view::sentence(model_name, machine, cell));
+        out.push('\n');
+    }
+    out.push_str("Every number is a prediction; the range is what published measurements leave open.\n\n");
+    let mut rows = vec![[
+        "variant".to_owned(),
+        "units".to_owned(),
+        "bundle".to_owned(),
+        "memory".to_owned(),
+        "first token".to_owned(),
+        "speed".to_owned(),
+        "verdict".to_owned(),
+    ]];
+    for (idx, cell) in answer.cells.iter().enumerate() {
+        let estimate = &cell.estimate;
+        let speed = match (&estimate.decode, &estimate.latency) {
+            (Ok(decode), _) => words::token_range(decode),
+            (_, Ok(latency)) => words::time_range(latency),
+            (Err(_), Err(absent)) => words::absent(*absent).to_owned(),
+        };
+        let mark = if Some(idx) == answer.recommended { " *" } else { "" };
+        let binding = crate::estimate::overall(&estimate.verdicts)
+            .filter(|verdict| verdict.status != Status::Fits)
+            .map_or(String::new(), |verdict| format!(" ({})", words::limit_name(verdict.kind)));
+        rows.push([
+            format!("{}{mark}", cell.variant.id()),
+            cell.units.id().to_owned(),
+            words::size_range(&estimate.bundle),
+            words::memory_range(&estimate.memory.total()),
+            estimate.ttft.as_ref().map_or_else(|_| "–".to_owned(), words::time_range),
+            speed,
+            format!("{}{binding}", words::status(cell.status())),
+        ]);
+    }
+    table(&rows, &mut out);
+    out.push_str(&format!("\n* recommended   link: #{link}\n"));
+    out
+}
+
+/// Lays out rows in columns as wide as their widest cell.
+pub(crate) fn table<const N: usize>(rows: &[[String; N]], out: &mut String) {
+    let mut widths = [0; N];
+    for row in rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+    for row in rows {
+        let mut line = String::new();
+        for (width, cell) in widths.iter().zip(row) {
+            line.push_str(cell);
+            for _ in cell.chars().count()..*width + 2 {
+                line.push(' ');
+            }
+        }
+        out.push_str(line.trim_end());
+        out.push('\n');
+    }
+}

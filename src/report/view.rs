@@ -1,0 +1,572 @@
+//! The view model of the page: one scenario as sentences, figures, a matrix, bars and series, ready to be drawn.
+
+use crate::{
+    catalog::{Catalog, Fact, TopsMeaning},
+    estimate::{Estimate, Status, overall},
+    machine::{Machine, Unit},
+    placement::Prepared,
+    scenario::Units,
+    units::{
+        Bytes, Quantity,
+        format::{iec_bytes, number, seconds, si_bytes, thousands, tokens},
+    },
+    variant::{Runtime, Variant},
+};
+
+use super::{
+    answer::{Answer, Cell, Chosen},
+    words,
+};
+
+/// Everything the page shows about one scenario.
+#[derive(Clone, Debug, PartialEq)]
+pub struct View {
+    /// The answer in one sentence.
+    pub sentence: String,
+    /// The status of the picked cell.
+    pub status: Status,
+    /// The picked cell, for the matrix.
+    pub picked: Option<usize>,
+    /// What the picked cell is called.
+    pub picked_name: String,
+    /// Whether the picked cell is the recommended one.
+    pub is_recommended: bool,
+    /// The four or five figures of the picked cell.
+    pub figures: Vec<Headline>,
+    /// The matrix, in groups of variants.
+    pub matrix: Vec<Group>,
+    /// Memory of the picked cell against the limits.
+    pub memory: MemoryBar,
+    /// What each limit says of the picked cell.
+    pub verdicts: Vec<Line>,
+    /// Where the work of the picked cell goes, function by function.
+    pub placement: Vec<FunctionView>,
+    /// Bundle size and speed by variant, at the picked cell's units where the variant has them.
+    pub series: Vec<SeriesRow>,
+    /// What the speed of the series is called.
+    pub speed_name: &'static str,
+    /// What the catalogue says of the chip.
+    pub chip: Vec<Line>,
+    /// What the model is made of.
+    pub model: Vec<Line>,
+}
+
+/// Which figure a person asks about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum FigureKey {
+    /// Package on disk.
+    Bundle,
+    /// What the App Store delivers.
+    Download,
+    /// Run-time memory.
+    Memory,
+    /// Time to the first token.
+    FirstToken,
+    /// Prompt tokens a second.
+    Prefill,
+    /// Generated tokens a second.
+    Decode,
+    /// Time of one job.
+    Latency,
+}
+
+/// One of the big figures.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Headline {
+    /// Which one.
+    pub key: FigureKey,
+    /// What it is called.
+    pub label: &'static str,
+    /// The best single answer; `no data` when there is none.
+    pub value: String,
+    /// The range, or why there is no answer.
+    pub range: String,
+    /// Where it comes from, in a word.
+    pub basis: &'static str,
+}
+
+/// A line of a list: a name, what it says, and perhaps a status.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Line {
+    /// What it is about.
+    pub label: String,
+    /// What it says.
+    pub text: String,
+    /// Its status, where it has one.
+    pub status: Option<Status>,
+}
+
+/// Variants of one kind.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Group {
+    /// What they have in common.
+    pub title: &'static str,
+    /// One row for each variant.
+    pub rows: Vec<MatrixRow>,
+}
+
+/// One variant.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MatrixRow {
+    /// Variant id.
+    pub id: &'static str,
+    /// What it is called.
+    pub label: String,
+    /// Size of the bundle, which does not depend on the units.
+    pub bundle: String,
+    /// A cell for each choice of units in the order of [`Units::EVERY`]; other runtimes have one.
+    pub cells: Vec<MatrixCell>,
+    /// Whether the one cell stands for all columns.
+    pub spans: bool,
+}
+
+/// One cell.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MatrixCell {
+    /// Which cell of the answer.
+    pub idx: usize,
+    /// The status of the verdict that binds.
+    pub status: Status,
+    /// Speed or latency, short.
+    pub speed: String,
+    /// Its range.
+    pub speed_range: String,
+    /// Memory, short.
+    pub memory: String,
+    /// Share of the predicted time on the Neural Engine, GPU and CPU, in percent.
+    pub shares: [u32; 3],
+    /// The whole cell in words.
+    pub description: String,
+    /// How fast it is among all cells, from 0 to 100; what a heat map shows.
+    pub heat: u32,
+}
+
+/// Memory parts against limits.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MemoryBar {
+    /// Name, bytes and text of each part.
+    pub parts: Vec<(&'static str, f64, String)>,
+    /// Sum of the parts and its range.
+    pub total: (f64, f64, f64),
+    /// Name, bytes and text of each limit, smallest first.
+    pub limits: Vec<(&'static str, f64, String)>,
+    /// What the whole bar stands for.
+    pub description: String,
+}
+
+/// Where the work of a function goes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FunctionView {
+    /// Function name.
+    pub name: String,
+    /// Time of a call.
+    pub time: String,
+    /// Number of operations on Neural Engine, GPU and CPU.
+    pub n_ops: [u64; 3],
+    /// Share of the time on each, in percent.
+    pub shares: [u32; 3],
+    /// Changes of unit in a call.
+    pub n_hops: u64,
+    /// Why operations stay off the Neural Engine, most frequent first: the reason and how many.
+    pub refusals: Vec<(&'static str, u64)>,
+}
+
+/// Bundle and speed of one variant, for the chart.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SeriesRow {
+    /// Variant id.
+    pub id: &'static str,
+    /// Which cell of the answer.
+    pub idx: usize,
+    /// Bytes: value, low, high.
+    pub bundle: (f64, f64, f64),
+    /// Tokens a second, or seconds of one job: value, low, high.
+    pub speed: Option<(f64, f64, f64)>,
+    /// Both in words.
+    pub text: String,
+    /// Whether it is the picked variant.
+    pub is_picked: bool,
+}
+
+/// The answer in one sentence.
+#[must_use]
+pub fn sentence(model_name: &str, machine: &Machine, cell: &Cell) -> String {
+    let estimate = &cell.estimate;
+    let speed = match (&estimate.decode, &estimate.latency) {
+        (Ok(decode), _) => format!(", about {}", words::token_range(decode)),
+        (_, Ok(latency)) => format!(", about {} a run", words::time_range(latency)),
+        (Err(_), Err(_)) => String::new(),
+    };
+    let as_what = format!("as {} on {}", cell.variant.label(), words::units(cell.units));
+    let size = si_bytes(estimate.bundle.value);
+    let memory = iec_bytes(estimate.memory.total().value);
+    let binding = overall(&estimate.verdicts);
+    let because = |status: Status| {
+        binding
+            .filter(|verdict| verdict.status == status)
+            .map(|verdict| words::verdict(verdict, machine))
+            .unwrap_or_default()
+    };
+    match cell.status() {
+        Status::Fits => {
+            format!("{model_name} fits {} {as_what}: {size} to ship, {memory} of memory{speed}", machine.name)
+        }
+        Status::Tight => {
+            format!("{model_name} is tight on {} {as_what}{speed}: {}", machine.name, because(Status::Tight))
+        }
+        Status::Fails => format!("{model_name} does not fit {} {as_what}: {}", machine.name, because(Status::Fails)),
+        Status::Unknown => {
+            format!("{model_name} on {} {as_what}{speed}: {}", machine.name, because(Status::Unknown))
+        }
+    }
+}
+
+/// The view of an answer.
+#[must_use]
+pub fn view(chosen: &Chosen, machine: &Machine, answer: &Answer, functions: &[Prepared<'_>]) -> Option<View> {
+    let cell = answer.picked.and_then(|idx| answer.cells.get(idx))?;
+    Some(View {
+        sentence: sentence(&chosen.model.name, machine, cell),
+        status: cell.status(),
+        picked: answer.picked,
+        picked_name: format!("{}, {}", cell.variant.label(), words::units(cell.units)),
+        is_recommended: answer.picked == answer.recommended,
+        figures: figures(&cell.estimate),
+        matrix: matrix(answer),
+        memory: memory_bar(machine, &cell.estimate),
+        verdicts: verdict_lines(machine, &cell.estimate),
+        placement: placement(cell, functions),
+        series: series(answer, cell),
+        speed_name: if cell.estimate.decode.is_ok() { "Decode speed (tokens/s)" } else { "Time of one run" },
+        chip: chip(machine),
+        model: model_lines(chosen),
+    })
+}
+
+fn figures(estimate: &Estimate) -> Vec<Headline> {
+    let basis = |basis: crate::units::Basis| basis.word();
+    let total = estimate.memory.total();
+    let mut all = vec![
+        Headline {
+            key: FigureKey::Bundle,
+            label: "Bundle",
+            value: si_bytes(estimate.bundle.value),
+            range: words::size_range(&estimate.bundle),
+            basis: basis(estimate.bundle.basis),
+        },
+        Headline {
+            key: FigureKey::Memory,
+            label: "Memory",
+            value: iec_bytes(total.value),
+            range: words::memory_range(&total),
+            basis: basis(total.basis),
+        },
+    ];
+    let none = |key, label, absent| Headline {
+        key,
+        label,
+        value: "no data".to_owned(),
+        range: words::absent(absent).to_owned(),
+        basis: "",
+    };
+    if let Ok(latency) = &estimate.latency {
+        all.push(Headline {
+            key: FigureKey::Latency,
+            label: "One run",
+            value: seconds(latency.value),
+            range: words::time_range(latency),
+            basis: basis(latency.basis),
+        });
+    }
+    match &estimate.decode {
+        Ok(decode) => all.push(Headline {
+            key: FigureKey::Decode,
+            label: "Decode",
+            value: tokens(decode.value),
+            range: words::token_range(decode),
+            basis: basis(decode.basis),
+        }),
+        Err(crate::estimate::Absent::NotALanguageModel) => {}
+        Err(absent) => all.push(none(FigureKey::Decode, "Speed", *absent)),
+    }
+    if let Ok(ttft) = &estimate.ttft {
+        all.push(Headline {
+            key: FigureKey::FirstToken,
+            label: "First token",
+            value: seconds(ttft.value),
+            range: words::time_range(ttft),
+            basis: basis(ttft.basis),
+        });
+    }
+    if let Ok(prefill) = &estimate.prefill {
+        all.push(Headline {
+            key: FigureKey::Prefill,
+            label: "Prefill",
+            value: tokens(prefill.value),
+            range: words::token_range(prefill),
+            basis: basis(prefill.basis),
+        });
+    }
+    all
+}
+
+/// Runs for each unit of time: what "faster" means for any model.
+fn pace(estimate: &Estimate) -> f64 {
+    match (&estimate.decode, &estimate.latency) {
+        (Ok(decode), _) => decode.value.get(),
+        (_, Ok(latency)) if latency.value.get() > 0.0 => 1.0 / latency.value.get(),
+        _ => 0.0,
+    }
+}
+
+fn matrix(answer: &Answer) -> Vec<Group> {
+    let fastest = answer.cells.iter().map(|cell| pace(&cell.estimate)).fold(0.0, f64::max);
+    let mut groups: Vec<Group> = Vec::new();
+    for (idx, cell) in answer.cells.iter().enumerate() {
+        let title = group_title(&cell.variant);
+        if groups.last().is_none_or(|group| group.title != title) {
+            groups.push(Group { title, rows: Vec::new() });
+        }
+        let Some(group) = groups.last_mut() else { continue };
+        let id = cell.variant.id();
+        if group.rows.last().is_none_or(|row| row.id != id) {
+            group.rows.push(MatrixRow {
+                id,
+                label: cell.variant.label().to_owned(),
+                bundle: si_bytes(cell.estimate.bundle.value),
+                cells: Vec::new(),
+                spans: cell.variant.runtime != Runtime::CoreMl,
+            });
+        }
+        if let Some(row) = group.rows.last_mut() {
+            row.cells.push(matrix_cell(idx, cell, fastest));
+        }
+    }
+    groups
+}
+
+fn group_title(variant: &Variant) -> &'static str {
+    use crate::variant::Compression;
+    match variant.compression {
+        Compression::None if variant.precision == crate::variant::Precision::W8A8 => "Linear quantization",
+        Compression::None => "Floating point",
+        Compression::Palettized { vector: 2.., .. } => "Palettized, vectors",
+        Compression::Palettized { scope: crate::variant::TableScope::PerTensor, .. } => "Palettized, one table",
+        Compression::Palettized { .. } => "Palettized, grouped channels",
+        Compression::Linear { .. } => "Linear quantization",
+        Compression::Sparse { .. } | Compression::SparsePalettized { .. } => "Pruned",
+        Compression::Gguf(_) => "llama.cpp (GPU)",
+        Compression::MlxGroup { .. } => "MLX (GPU)",
+    }
+}
+
+fn percents(seconds: [f64; 3]) -> [u32; 3] {
+    let whole: f64 = seconds.iter().sum();
+    if whole > 0.0 { seconds.map(|own| (own / whole * 100.0 + 0.5) as u32) } else { [0; 3] }
+}
+
+fn all_seconds(estimate: &Estimate) -> [f64; 3] {
+    let mut sums = [0.0; 3];
+    for plan in &estimate.plans {
+        for (sum, own) in sums.iter_mut().zip(plan.seconds) {
+            *sum += own;
+        }
+    }
+    sums
+}
+
+fn matrix_cell(idx: usize, cell: &Cell, fastest: f64) -> MatrixCell {
+    let estimate = &cell.estimate;
+    let (speed, speed_range) = match (&estimate.decode, &estimate.latency) {
+        (Ok(decode), _) => (tokens(decode.value), words::token_range(decode)),
+        (_, Ok(latency)) => (seconds(latency.value), words::time_range(latency)),
+        (Err(_), Err(absent)) => ("no data".to_owned(), words::absent(*absent).to_owned()),
+    };
+    let total = estimate.memory.total();
+    let memory = iec_bytes(total.value);
+    let binding = overall(&estimate.verdicts)
+        .filter(|verdict| verdict.status != Status::Fits)
+        .map_or(String::new(), |verdict| format!(", limited by {}", words::limit_name(verdict.kind)));
+    let description = format!(
+        "{}, {}: {speed} ({speed_range}), memory {memory} ({}), {}{binding}",
+        cell.variant.label(),
+        words::units(cell.units),
+        words::memory_range(&total),
+        words::status(cell.status()),
+    );
+    let heat = if fastest > 0.0 { (pace(estimate) / fastest * 100.0) as u32 } else { 0 };
+    let shares = percents(all_seconds(estimate));
+    MatrixCell { idx, status: cell.status(), speed, speed_range, memory, shares, description, heat }
+}
+
+fn memory_bar(machine: &Machine, estimate: &Estimate) -> MemoryBar {
+    let memory = &estimate.memory;
+    let part = |name, bytes: Bytes| (name, bytes.get(), iec_bytes(bytes));
+    let total = memory.total();
+    let mut limits: Vec<(&'static str, f64, String)> = Vec::new();
+    if let Some(limit) = machine.app_memory {
+        limits.push(("one app", limit.value.get(), iec_bytes(limit.value)));
+    }
+    if let Some(limit) = machine.app_memory_entitled
+        && Some(limit) != machine.app_memory
+    {
+        limits.push(("one app with the entitlement", limit.value.get(), iec_bytes(limit.value)));
+    }
+    if let Some(ram) = machine.ram {
+        limits.push(("all RAM", ram.get(), iec_bytes(ram)));
+    }
+    let known: Vec<String> = limits.iter().map(|(name, _, text)| format!("{name} {text}")).collect();
+    MemoryBar {
+        parts: vec![
+            part("Weights", memory.weights.value),
+            part("KV cache and states", memory.cache.value),
+            part("Activations", memory.activations.value),
+            part("App and runtime", memory.runtime.value),
+        ],
+        total: (total.value.get(), total.low.get(), total.high.get()),
+        limits,
+        description: format!(
+            "{} ({}) against {}",
+            iec_bytes(total.value),
+            words::memory_range(&total),
+            if known.is_empty() { "no published limit".to_owned() } else { known.join(", ") }
+        ),
+    }
+}
+
+fn verdict_lines(machine: &Machine, estimate: &Estimate) -> Vec<Line> {
+    let line = |verdict: &crate::estimate::Verdict| Line {
+        label: words::limit_name(verdict.kind).to_owned(),
+        text: words::verdict(verdict, machine),
+        status: Some(verdict.status),
+    };
+    estimate.verdicts.iter().map(line).collect()
+}
+
+fn placement(cell: &Cell, functions: &[Prepared<'_>]) -> Vec<FunctionView> {
+    let each = functions.iter().zip(&cell.estimate.plans);
+    each.map(|(function, plan)| {
+        let mut refusals: Vec<(&'static str, u64)> = Vec::new();
+        for segment in plan.segments.iter().filter(|segment| segment.unit != Unit::Ane) {
+            for op in function.ops.get(segment.ops.clone()).unwrap_or_default() {
+                let Some(reason) = op.refusal.map(words::reason) else { continue };
+                let n = u64::from(segment.times);
+                match refusals.iter_mut().find(|(known, _)| *known == reason) {
+                    Some((_, count)) => *count += n,
+                    None => refusals.push((reason, n)),
+                }
+            }
+        }
+        refusals.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+        FunctionView {
+            name: function.function.name.clone(),
+            time: words::time_range(&plan.time),
+            n_ops: plan.n_ops,
+            shares: percents(plan.seconds),
+            n_hops: plan.n_hops,
+            refusals,
+        }
+    })
+    .collect()
+}
+
+fn series(answer: &Answer, picked: &Cell) -> Vec<SeriesRow> {
+    let mut rows = Vec::new();
+    for (idx, cell) in answer.cells.iter().enumerate() {
+        if cell.variant.runtime == Runtime::CoreMl && cell.units != picked.units {
+            continue;
+        }
+        let estimate = &cell.estimate;
+        let bundle = estimate.bundle;
+        let speed = match (&estimate.decode, &estimate.latency) {
+            (Ok(decode), _) => Some((decode.value.get(), decode.low.get(), decode.high.get())),
+            (_, Ok(latency)) => Some((latency.value.get(), latency.low.get(), latency.high.get())),
+            (Err(_), Err(_)) => None,
+        };
+        let text = match (&estimate.decode, &estimate.latency) {
+            (Ok(decode), _) => format!("{}, {}", words::size_range(&bundle), words::token_range(decode)),
+            (_, Ok(latency)) => format!("{}, {}", words::size_range(&bundle), words::time_range(latency)),
+            (Err(_), Err(absent)) => format!("{}, {}", words::size_range(&bundle), words::absent(*absent)),
+        };
+        rows.push(SeriesRow {
+            id: cell.variant.id(),
+            idx,
+            bundle: (bundle.value.get(), bundle.low.get(), bundle.high.get()),
+            speed,
+            text,
+            is_picked: cell.variant == picked.variant,
+        });
+    }
+    rows
+}
+
+fn line(label: &str, text: String) -> Line {
+    Line { label: label.to_owned(), text, status: None }
+}
+
+/// What the catalogue says of the chip: TOPS as stated, what they mean, bandwidths.
+fn chip(machine: &Machine) -> Vec<Line> {
+    let Some(soc) = machine.soc else {
+        return vec![line("Chip", "your own numbers; every rate derived from them is assumed".to_owned())];
+    };
+    let catalog = Catalog::get();
+    let cited = |fact: &Fact, unit: &str| {
+        let source = catalog.source(fact.source).map_or("", |source| source.title.as_str());
+        let range = if fact.low < fact.high {
+            format!(" ({}–{})", number(fact.low), number(fact.high))
+        } else {
+            String::new()
+        };
+        format!("{} {unit}{range} — {source}", number(fact.value))
+    };
+    let mut lines = vec![line("Chip", format!("{} ({})", soc.name, soc.year))];
+    if let Some(stated) = &soc.ane_tops_stated {
+        let meaning = match soc.ane_tops_meaning {
+            TopsMeaning::Fp16 => "counts FP16 operations",
+            TopsMeaning::Int8 => "counts INT8 operations: FP16 is half of it",
+            TopsMeaning::Unknown => "what it counts is not stated",
+        };
+        lines.push(line("Neural Engine, as stated", format!("{} TOPS; {meaning}", number(stated.value))));
+    } else {
+        lines.push(line("Neural Engine, as stated", "no TOPS figure published".to_owned()));
+    }
+    let mut fact = |label: &str, fact: &Option<Fact>, unit: &str| {
+        if let Some(fact) = fact {
+            lines.push(line(label, cited(fact, unit)));
+        }
+    };
+    fact("FP16 peak, derived", &soc.ane_fp16_derived_tflops, "TFLOPS");
+    fact("FP16, measured", &soc.ane_fp16_measured_tflops, "TFLOPS");
+    fact("INT8, measured", &soc.ane_int8_measured_tops, "TOPS");
+    fact("Neural Engine weight read", &soc.ane_weight_read_gbs, "GB/s");
+    fact("Memory bandwidth", &soc.memory_gbs, "GB/s");
+    fact("GPU FP16", &soc.gpu_fp16_tflops, "TFLOPS");
+    for note in &soc.notes {
+        lines.push(line("Note", note.clone()));
+    }
+    lines
+}
+
+fn model_lines(chosen: &Chosen) -> Vec<Line> {
+    let model = &chosen.model;
+    let mut lines = vec![line("Parameters", thousands(model.n_params() as f64))];
+    if let Some(preset) = chosen.preset {
+        let source = Catalog::get().source(preset.params.source).map_or("", |source| source.title.as_str());
+        lines.push(line("Published", format!("{} — {source}", thousands(preset.params.value))));
+        if !preset.note.is_empty() {
+            lines.push(line("Note", preset.note.clone()));
+        }
+    }
+    for function in &model.functions {
+        let n_ops: u64 =
+            function.sections.iter().map(|section| section.ops.len() as u64 * u64::from(section.times)).sum();
+        lines.push(line(&format!("Function {}", function.name), format!("{} operations", thousands(n_ops as f64))));
+    }
+    lines
+}
+
+/// The columns of the matrix: what each choice of units is called.
+#[must_use]
+pub fn columns() -> [&'static str; 4] {
+    Units::EVERY.map(words::units)
+}

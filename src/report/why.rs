@@ -1,0 +1,276 @@
+//! "Why this number?": the formula, the inputs with their ranges, and the sources of one figure of one cell.
+
+use crate::{
+    catalog::{Catalog, Fact, Source},
+    machine::{Coef, Machine, Unit},
+    model::Role,
+    placement::{Plan, Prepared, Terms},
+    units::{
+        BytesPerSec, Figure, OpsPerSec, Quantity, Seconds,
+        format::{iec_bytes, number, rate, seconds, si_bytes, tera},
+    },
+    variant::{Runtime, Stored},
+};
+
+use super::{answer::Cell, view::FigureKey, words};
+
+/// The explanation of a figure.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Why {
+    /// What is explained.
+    pub title: String,
+    /// The figure with its range.
+    pub answer: String,
+    /// How it is computed, in one line.
+    pub formula: &'static str,
+    /// What goes in, part by part.
+    pub inputs: Vec<Input>,
+    /// What a reader should keep in mind.
+    pub caveat: &'static str,
+}
+
+/// One input of a formula.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Input {
+    /// What it is.
+    pub name: String,
+    /// Its value.
+    pub value: String,
+    /// Its range, when it has one.
+    pub range: String,
+    /// Who says so, when it is a fact.
+    pub source: Option<&'static Source>,
+    /// What a reader should know with it.
+    pub note: String,
+}
+
+impl Input {
+    fn plain(name: &str, value: String) -> Self {
+        Self { name: name.to_owned(), value, range: String::new(), source: None, note: String::new() }
+    }
+
+    fn noted(name: &str, value: String, note: &str) -> Self {
+        Self { note: note.to_owned(), ..Self::plain(name, value) }
+    }
+
+    fn coefficient(coef: Coef) -> Option<Self> {
+        let row = coef.row()?;
+        let scale = |value: f64| number(value / unit_factor(&row.unit));
+        let source = Catalog::get().source(row.fact.source);
+        let range = if row.fact.low < row.fact.high {
+            format!("{}–{}", scale(row.fact.low), scale(row.fact.high))
+        } else {
+            String::new()
+        };
+        Some(Self {
+            name: row.what.clone(),
+            value: format!("{} {}", scale(row.fact.value), row.unit),
+            range,
+            source,
+            note: row.fact.note.clone(),
+        })
+    }
+
+    fn fact(name: &str, fact: &Fact, unit: &str) -> Self {
+        let range =
+            if fact.low < fact.high { format!("{}–{}", number(fact.low), number(fact.high)) } else { String::new() };
+        Self {
+            name: name.to_owned(),
+            value: format!("{} {unit}", number(fact.value)),
+            range,
+            source: Catalog::get().source(fact.source),
+            note: fact.note.clone(),
+        }
+    }
+}
+
+/// What one of the unit is in the base unit that coefficients are packed in.
+fn unit_factor(unit: &str) -> f64 {
+    match unit {
+        "ms" => 1e-3,
+        "MB" => 1e6,
+        "GB/s" | "Gweights/s" => 1e9,
+        "TFLOPS" => 1e12,
+        _ => 1.0,
+    }
+}
+
+/// Explains one figure of a cell; `None` when the cell has no such figure.
+#[must_use]
+pub fn why(key: FigureKey, cell: &Cell, stored: &Stored, machine: &Machine, functions: &[Prepared<'_>]) -> Option<Why> {
+    match key {
+        FigureKey::Bundle => Some(bundle(cell, stored)),
+        FigureKey::Download => Some(download(cell)),
+        FigureKey::Memory => Some(memory(cell, machine)),
+        FigureKey::Decode => {
+            let decode = cell.estimate.decode.ok()?;
+            let (_, plan) = with_role(cell, functions, |role| matches!(role, Role::Decode { .. }))?;
+            let formula = "tokens a second = 1 ÷ time of one token; time = weights ÷ bandwidth + cache ÷ its bandwidth + arithmetic + fixed costs + changes of unit";
+            Some(speed("Decode speed", words::token_range(&decode), formula, cell, machine, plan))
+        }
+        FigureKey::Prefill | FigureKey::FirstToken => {
+            let ttft = cell.estimate.ttft.ok()?;
+            let (_, plan) = with_role(cell, functions, |role| matches!(role, Role::Prefill { .. }))?;
+            let formula = "time = for each operation the larger of arithmetic ÷ rate and weights ÷ bandwidth, plus activations, fixed costs and changes of unit; prefill = prompt tokens ÷ time";
+            Some(speed("Time to the first token", words::time_range(&ttft), formula, cell, machine, plan))
+        }
+        FigureKey::Latency => {
+            let latency = cell.estimate.latency.ok()?;
+            let (_, plan) = with_role(cell, functions, |role| matches!(role, Role::Step { .. }))
+                .or_else(|| with_role(cell, functions, |role| matches!(role, Role::Single)))?;
+            let formula = "time = for each operation the larger of arithmetic ÷ rate and weights ÷ bandwidth, plus activations, fixed costs and changes of unit; summed over calls";
+            Some(speed("Time of one run", words::time_range(&latency), formula, cell, machine, plan))
+        }
+    }
+}
+
+fn with_role<'c>(
+    cell: &'c Cell,
+    functions: &[Prepared<'_>],
+    wanted: impl Fn(Role) -> bool,
+) -> Option<(usize, &'c Plan)> {
+    let at = functions.iter().position(|function| wanted(function.function.role))?;
+    cell.estimate.plans.get(at).map(|plan| (at, plan))
+}
+
+fn bundle(cell: &Cell, stored: &Stored) -> Why {
+    Why {
+        title: format!("Bundle of {}", cell.variant.label()),
+        answer: words::size_range(&cell.estimate.bundle),
+        formula: "sum over the weight table of data, tables, scales, offsets and masks, as the tool writes them, plus records, alignment and the specification",
+        inputs: stored.lines().into_iter().map(|(name, bytes)| Input::plain(name, si_bytes(bytes))).collect(),
+        caveat: "Weights are counted; the size of the specification is estimated from real packages.",
+    }
+}
+
+fn download(cell: &Cell) -> Why {
+    let mut inputs = vec![Input::plain("Bundle", si_bytes(cell.estimate.bundle.value))];
+    inputs.extend(Input::coefficient(Coef::DownloadShare));
+    Why {
+        title: "Download size".to_owned(),
+        answer: words::size_range(&cell.estimate.download),
+        formula: "bundle × share that is left after compression",
+        inputs,
+        caveat: "Quantized weights hardly compress.",
+    }
+}
+
+fn memory(cell: &Cell, machine: &Machine) -> Why {
+    let memory = &cell.estimate.memory;
+    let part = |name: &str, figure: &Figure<crate::units::Bytes>, note: &str| Input {
+        range: words::memory_range(figure),
+        ..Input::noted(name, iec_bytes(figure.value), note)
+    };
+    let mut inputs = vec![
+        part(
+            "Weights",
+            &memory.weights,
+            "compressed where the unit reads them compressed, expanded to the program's type where it does not",
+        ),
+        part("KV cache and states", &memory.cache, "the whole capacity, used or not"),
+        part(
+            "Activations",
+            &memory.activations,
+            "the largest set that lives at once; runtimes reuse buffers more or less well",
+        ),
+    ];
+    inputs.extend(Input::coefficient(match cell.variant.runtime {
+        Runtime::CoreMl => Coef::RuntimeMemoryCoreml,
+        Runtime::LlamaCpp | Runtime::Mlx => Coef::RuntimeMemoryOther,
+    }));
+    for (name, limit) in
+        [("Limit of one app", machine.app_memory), ("Limit with the entitlement", machine.app_memory_entitled)]
+    {
+        if let Some(limit) = limit {
+            let note = "seen by third parties; Apple publishes no table";
+            inputs
+                .push(Input { range: words::memory_range(&limit), ..Input::noted(name, iec_bytes(limit.value), note) });
+        }
+    }
+    Why {
+        title: "Memory at run time".to_owned(),
+        answer: words::memory_range(&memory.total()),
+        formula: "weights + cache + activations + app and runtime",
+        inputs,
+        caveat: "Memory of the Neural Engine is charged to system daemons and not to the app, but it is taken from the same RAM.",
+    }
+}
+
+fn speed(title: &str, answer: String, formula: &'static str, cell: &Cell, machine: &Machine, plan: &Plan) -> Why {
+    let Terms { compute, weights, cache, activations, fixed, hops } = plan.terms;
+    let time = |name: &str, value: f64| Input::plain(name, seconds(Seconds::of(value)));
+    let mut inputs = vec![Input {
+        range: words::time_range(&plan.time),
+        ..Input::plain("Time of one call", seconds(plan.time.value))
+    }];
+    let terms = [
+        ("· arithmetic, where it binds", compute),
+        ("· reading weights, where that binds", weights),
+        ("· reading the KV cache", cache),
+        ("· activations beyond the chip", activations),
+        ("· fixed costs of operations and calls", fixed),
+        ("· changes between units", hops),
+    ];
+    inputs.extend(terms.into_iter().filter(|(_, value)| *value > 0.0).map(|(name, value)| time(name, value)));
+    for unit in Unit::EVERY {
+        let n_ops = plan.n_ops.get(unit.idx()).copied().unwrap_or(0);
+        if n_ops == 0 {
+            continue;
+        }
+        let on_unit = plan.seconds.get(unit.idx()).copied().unwrap_or(0.0);
+        inputs.push(Input::plain(
+            &format!("{}: predicted operations", unit.name()),
+            format!("{n_ops} ({})", seconds(Seconds::of(on_unit))),
+        ));
+        inputs.extend(unit_inputs(unit, cell.variant.runtime, machine));
+    }
+    Why {
+        title: title.to_owned(),
+        answer,
+        formula,
+        inputs,
+        caveat: "A prediction: the range is what published measurements of these rates leave open.",
+    }
+}
+
+/// The rates of a unit, and the coefficients behind them.
+fn unit_inputs(unit: Unit, runtime: Runtime, machine: &Machine) -> Vec<Input> {
+    let mut inputs = Vec::new();
+    let Some(engine) = machine.engine(runtime, unit) else { return inputs };
+    let bandwidth = |name: &str, figure: &Figure<BytesPerSec>| Input {
+        range: format!("{}–{}", rate(figure.low), rate(figure.high)),
+        ..Input::noted(name, rate(figure.value), figure.basis.word())
+    };
+    let arithmetic = |name: &str, figure: &Figure<OpsPerSec>| Input {
+        range: format!("{}–{}", tera(figure.low, "TFLOPS"), tera(figure.high, "TFLOPS")),
+        ..Input::noted(name, tera(figure.value, "TFLOPS"), figure.basis.word())
+    };
+    inputs.push(bandwidth("sustained weight bandwidth", &engine.weights));
+    inputs.push(arithmetic("sustained dense rate", &engine.dense));
+    let soc = machine.soc;
+    if let Some(fact) = soc.and_then(|soc| soc.memory_gbs.as_ref()) {
+        inputs.push(Input::fact("Memory bandwidth of the chip", fact, "GB/s"));
+    }
+    let coefs: &[Coef] = match (unit, runtime) {
+        (Unit::Ane, _) => {
+            if let Some(fact) = soc.and_then(|soc| soc.ane_weight_read_gbs.as_ref()) {
+                inputs.push(Input::fact("Neural Engine weight read, measured on this chip", fact, "GB/s"));
+                &[Coef::AneWeightShare, Coef::AneDenseShare, Coef::CacheShareAne]
+            } else {
+                &[Coef::AneDramShare, Coef::AneDenseShare, Coef::CacheShareAne]
+            }
+        }
+        (Unit::Gpu, Runtime::CoreMl) => {
+            &[Coef::GpuWeightShare, Coef::GpuDenseShareCoreml, Coef::GpuOpCoreml, Coef::CacheShareCoremlGpu]
+        }
+        (Unit::Gpu, Runtime::LlamaCpp) => {
+            &[Coef::GpuWeightShare, Coef::GpuDenseShareOther, Coef::GpuOpLlamacpp, Coef::CacheShareOther]
+        }
+        (Unit::Gpu, Runtime::Mlx) => {
+            &[Coef::GpuWeightShare, Coef::GpuDenseShareOther, Coef::GpuOpMlx, Coef::CacheShareOther]
+        }
+        (Unit::Cpu, _) => &[Coef::CpuBandwidthShare, Coef::CpuDenseShare, Coef::CpuOp],
+    };
+    inputs.extend(coefs.iter().filter_map(|coef| Input::coefficient(*coef)));
+    inputs
+}
