@@ -369,16 +369,19 @@ fn share_of_ram(
     pick: impl Fn(&'static AppMemory) -> Option<&'static Fact>,
 ) -> Option<Figure<Bytes>> {
     let gib = ram / Bytes::gib(1.0);
-    let same_ram = |row: &&AppMemory| row.kind == kind && (row.ram_gib - gib).abs() < 0.5;
-    let rows = &Catalog::get().app_memory;
-    let row = rows.iter().find(same_ram).or_else(|| {
-        // A Mac's share grows slowly with its RAM, so the nearest measured size stands in; a phone's does not.
-        let is_mac = matches!(kind, DeviceKind::Laptop | DeviceKind::Desktop);
-        let distance = |row: &&AppMemory| ((row.ram_gib - gib).abs() * 1024.0) as u64;
-        rows.iter().filter(|row| is_mac && row.kind == kind).min_by_key(distance)
-    })?;
-    let fact = pick(row)?;
-    Some(scaled(fact, ram.get()))
+    let rows: Vec<&AppMemory> = Catalog::get().app_memory.iter().filter(|row| row.kind == kind).collect();
+    if let Some(row) = rows.iter().find(|row| (row.ram_gib - gib).abs() < 0.5) {
+        return pick(row).map(|fact| scaled(fact, ram.get()));
+    }
+    // A Mac has no limit, only what the GPU may wire, a share that grows with RAM: between two measured sizes it is
+    // between their shares. What a phone of an unknown size may use is unknown.
+    let is_mac = matches!(kind, DeviceKind::Laptop | DeviceKind::Desktop);
+    let facts: Vec<&Fact> = rows.into_iter().filter(|_| is_mac).filter_map(pick).collect();
+    let nearest = facts.first()?;
+    let low = facts.iter().map(|fact| fact.low).fold(nearest.low, f64::min);
+    let high = facts.iter().map(|fact| fact.high).fold(nearest.high, f64::max);
+    let of = |share: f64| Bytes::of(share * ram.get());
+    Some(Figure::range(of((low + high) / 2.0), of(low), of(high), Basis::Assumed))
 }
 
 impl Machine {
