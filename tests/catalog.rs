@@ -1,5 +1,7 @@
 //! The catalogue: what the packer refuses and how it says so, and what the packed data must hold.
 
+#![allow(clippy::expect_used, clippy::panic, reason = "a test that cannot go on says why")]
+
 use std::{
     collections::HashSet,
     fs,
@@ -307,6 +309,15 @@ fn the_figures_of_the_course_are_what_they_count() {
     check("m4", 38.0, TopsMeaning::Int8, true, "on the M4 is right and counts INT8");
     check("a16", 17.0, TopsMeaning::Fp16, false, "FP16");
     check("m1", 11.0, TopsMeaning::Fp16, false, "FP16");
+}
+
+#[test]
+fn no_mac_chip_lets_its_neural_engine_read_at_the_rate_of_the_whole_memory() {
+    for soc in Catalog::get().socs.iter().filter(|soc| soc.id.starts_with('m')) {
+        let read = soc.ane_weight_read_gbs.as_ref().map_or(f64::INFINITY, |fact| fact.high);
+        let memory = soc.memory_gbs.as_ref().map_or(0.0, |fact| fact.value);
+        assert!(read < memory && read < 160.0, "{}: {read} of {memory}", soc.id);
+    }
 }
 
 #[test]

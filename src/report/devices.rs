@@ -174,7 +174,11 @@ fn line(catalog: &Catalog, device: &Device) -> [String; 7] {
     let soc = catalog.soc(&device.soc);
     let unknown = || "unknown".to_owned();
     let ram: Vec<String> = device.ram_gib.iter().map(f64::to_string).collect();
-    let os = os_word(device.os);
+    // iPads ran iOS until 13 gave them a system of their own.
+    let os = match (device.os, device.os_first) {
+        (OsFamily::Ipados, Some(..13)) => os_word(OsFamily::Ios),
+        (os, _) => os_word(os),
+    };
     [
         device.id.clone(),
         device.name.clone(),
@@ -348,6 +352,12 @@ mod tests {
             "apple-watch-series-9",
             "apple-watch-series-9 Apple Watch Series 9 S9 / S10 SiP unknown unknown unknown watchOS 10 and later",
         );
+    }
+
+    #[test]
+    fn an_ipad_older_than_ipados_ran_ios() {
+        assert!(line_of("ipad-air-3").ends_with(" iOS 12 and later"));
+        assert!(line_of("ipad-9").ends_with(" iPadOS 15 and later"));
     }
 
     #[test]
