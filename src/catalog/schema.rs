@@ -153,7 +153,8 @@ pub struct Soc {
     pub ane_call_ms: Option<Fact>,
     /// Memory bandwidth of the best variant, GB/s.
     pub memory_gbs: Option<Fact>,
-    /// Memory bandwidth where it depends on the configuration: what the configuration is, and GB/s.
+    /// Memory bandwidth where it depends on the configuration: what the configuration is, and GB/s. Their
+    /// source is that of `memory_gbs`.
     pub memory_gbs_by_config: Vec<(String, f64)>,
     /// Measured CPU matrix-unit FP32 rate, TFLOPS.
     pub cpu_matrix_fp32_tflops: Option<Fact>,

@@ -4,6 +4,7 @@
 //! arithmetic that belongs to `estimate`, and colours.
 
 pub mod answer;
+pub mod devices;
 pub mod plan;
 pub mod presets;
 pub mod view;

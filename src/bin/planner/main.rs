@@ -82,7 +82,7 @@ fn run(args: impl Iterator<Item = OsString> + 'static) -> Result<(), Stop> {
     match command.as_str() {
         "devices" => {
             let document = devices::document(Catalog::get());
-            list(&mut parser, &document, || devices::text(&document))
+            list(&mut parser, &document, || devices::table(Catalog::get()))
         }
         "presets" => {
             let document = presets::document(Catalog::get());
