@@ -185,10 +185,10 @@ fn log(values: impl Iterator<Item = f64> + Clone, unit: f64, n_ticks: u32) -> (f
     }
     let low = all.first().copied().unwrap_or(unit);
     let high = all.last().copied().unwrap_or(unit * 10.0);
-    let keep = if all.len() > n_ticks.max(2) as usize { 3 } else { 1 };
-    // The powers of ten are every third; start at the first of them.
-    let first = all.iter().position(|tick| is_decade(*tick, unit)).unwrap_or(0);
-    let ticks = all.iter().enumerate().filter(|(idx, _)| idx % keep == first % keep).map(|(_, tick)| *tick).collect();
+    // Powers of ten alone, if the rest would crowd and enough of them are left.
+    let decades: Vec<f64> = all.iter().copied().filter(|tick| is_decade(*tick, unit)).collect();
+    let crowded = all.len() > n_ticks.max(2) as usize + 2;
+    let ticks = if crowded && decades.len() > 1 { decades } else { all };
     (low, high, ticks)
 }
 

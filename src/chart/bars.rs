@@ -65,22 +65,25 @@ pub fn bars(frame: &Frame, data: &Bars) -> Chart {
 
     // Limits decide how much room a panel needs above it.
     let planned: Vec<(Axis, Vec<Lane>)> = data.panels.iter().map(|panel| plan(panel, inner_width)).collect();
-    let above = planned.iter().map(|(_, lanes)| lanes_height(lanes)).max().unwrap_or(0) + 6;
+    let own_above = |lanes: &[Lane]| lanes_height(lanes) + 6;
+    let above = planned.iter().map(|(_, lanes)| own_above(lanes)).max().unwrap_or(6);
     let n_series = data.panels.iter().map(|panel| panel.series.len()).max().unwrap_or(1).max(1);
     let row = if n_series == 1 { 28 } else { 10 + 16 * i32::try_from(n_series).unwrap_or(1) };
     let rows = row * i32::try_from(data.categories.len()).unwrap_or(0).max(1);
-    let panel_height = above + rows + UNDER;
-    let height = if beside { panel_height } else { panel_height * n_panels + LINE * (n_panels - 1) };
+    let height = if beside {
+        above + rows + UNDER
+    } else {
+        planned.iter().map(|(_, lanes)| own_above(lanes) + rows + UNDER + LINE).sum::<i32>()
+    };
 
     let mut marks = Vec::new();
     let mut chart = sheet(frame, height, &mut |root| {
+        let mut used = 0;
         for ((idx, data_panel), (axis, lanes)) in (0i32..).zip(&data.panels).zip(&planned) {
-            let (left, top) = if beside {
-                (names + idx * (inner_width + gap), above)
-            } else {
-                (names, above + idx * (panel_height + LINE))
-            };
+            let (left, top) =
+                if beside { (names + idx * (inner_width + gap), above) } else { (names, used + own_above(lanes)) };
             let inner = Inner { left, top, right: left + inner_width, bottom: top + rows };
+            used = inner.bottom + UNDER + LINE;
             let labelled = if beside && idx > 0 { Names::Left } else { Names::Shown(names) };
             draw_panel(root, data, data_panel, axis, lanes, inner, labelled, &mut marks)?;
         }
@@ -143,11 +146,13 @@ fn draw_panel(
                     let bar = Rectangle::new([(axis.low(), near), (span.value, far)], fill(Role::Bar, series.ink));
                     plot.draw_series([bar])?;
                     if span.high > span.low {
-                        let ink = stroke(Role::Whisker, series.ink);
-                        let cap =
-                            |at: f64| PathElement::new(vec![(at, near + thick * 0.2), (at, far - thick * 0.2)], ink);
-                        let range = PathElement::new(vec![(span.low, middle), (span.high, middle)], ink);
-                        plot.draw_series([range, cap(span.low), cap(span.high)])?;
+                        let (from, to) = (near + thick * 0.2, far - thick * 0.2);
+                        let ends = [(span.low, from), (span.low, to), (span.low, middle)];
+                        let other = [(span.high, middle), (span.high, from), (span.high, to)];
+                        let shape: Vec<(f64, f64)> = ends.into_iter().chain(other).collect();
+                        // Twice: a light edge first, so that the part inside the bar is seen as well.
+                        let halo = PathElement::new(shape.clone(), stroke(Role::Halo, Ink::Plain));
+                        plot.draw_series([halo, PathElement::new(shape, stroke(Role::Whisker, series.ink))])?;
                     }
                     span.text.clone()
                 }

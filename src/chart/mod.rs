@@ -48,9 +48,20 @@ pub struct Span {
     pub text: String,
 }
 
+/// What a line across the data says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LimitKind {
+    /// Beyond it something fails: the app limit, the largest app.
+    Barrier,
+    /// A point of reference: the chosen context, a reading speed.
+    Reference,
+}
+
 /// A line that values are held against.
 #[derive(Clone, Debug)]
 pub struct Limit {
+    /// What crossing it means.
+    pub kind: LimitKind,
     /// Where it stands on the axis.
     pub at: f64,
     /// What it is (`"4 GB: App Store"`).

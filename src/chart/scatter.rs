@@ -68,7 +68,7 @@ pub fn scatter(frame: &Frame, data: &Scatter) -> Chart {
     let y_all = ys.clone().chain(near(&data.y_limits, ys.clone())).chain(xs.clone().take(shared));
     let y = Axis::over(&data.y, y_all, ticks_for(plot_height, 44));
     let left = y.widest(TEXT) as i32 + 18;
-    let right = width - 12;
+    let right = width - 18;
     let x_all = xs.clone().chain(near(&data.x_limits, xs)).chain(ys.take(shared));
     let x = Axis::over(&data.x, x_all, ticks_for(right - left, 62));
     let lanes = lanes(&data.x_limits, &x, left, right);
@@ -79,7 +79,7 @@ pub fn scatter(frame: &Frame, data: &Scatter) -> Chart {
     let mut chart = sheet(frame, inner.bottom + UNDER, &mut |root| {
         root.draw_text(&data.y.name, &text(Role::Note, HPos::Left, VPos::Top), (0, 0))?;
         let mut plot = panel(root, inner, (&x, &data.x.name), (&y, left), Grid::Both)?;
-        draw_levels(root, &plot, inner, &data.y_limits, &y)?;
+        let levels = draw_levels(root, &plot, inner, &data.y_limits, &y)?;
         draw_lanes(root, inner, &lanes)?;
         let guide: Vec<(f64, f64)> = match &data.guide {
             Guide::None => Vec::new(),
@@ -111,7 +111,7 @@ pub fn scatter(frame: &Frame, data: &Scatter) -> Chart {
             let text = format!("{}; {}", dot.x.text, dot.y.text);
             marks.push(mark((px - reach, py - reach), (px + reach, py + reach), dot.name.clone(), text));
         }
-        label(root, inner, &places)
+        label(root, inner, &places, levels)
     });
     chart.marks = marks;
     let head = vec![data.subject.clone(), data.x.name.clone(), data.y.name.clone()];
@@ -125,8 +125,9 @@ type Space = (i32, i32, i32, i32);
 
 /// Writes each name beside its point where it covers no other point and no other name; a name without such a place
 /// is left to the marks and the table.
-fn label(root: &Area, inner: Inner, places: &[(i32, i32, &str)]) -> Drawn {
-    let mut taken: Vec<Space> = places.iter().map(|(x, y, _)| (x - 5, y - 5, x + 5, y + 5)).collect();
+fn label(root: &Area, inner: Inner, places: &[(i32, i32, &str)], levels: Vec<Space>) -> Drawn {
+    let mut taken = levels;
+    taken.extend(places.iter().map(|(x, y, _)| (x - 5, y - 5, x + 5, y + 5)));
     for (x, y, name) in places {
         let wide = text_width(name, TEXT) as i32;
         let tries = [

@@ -12,7 +12,7 @@ use plotters::style::{FontDesc, FontFamily, FontStyle, TextStyle};
 
 use super::axis::Axis;
 use super::backend::{FINE, Ink, Role, Svg, color, invisible, push_escaped, stroke, text_width};
-use super::{Chart, Frame, Limit, Mark};
+use super::{Chart, Frame, Limit, LimitKind, Mark};
 
 /// The drawing area of a sheet or of a part of it.
 pub(super) type Area<'a> = DrawingArea<Svg<'a>, Shift>;
@@ -137,6 +137,7 @@ pub(super) fn panel<'a, 'b>(
 /// A limit line with a place for its label above the panel.
 #[derive(Clone, Debug)]
 pub(super) struct Lane {
+    kind: LimitKind,
     at: Option<f64>,
     label: String,
     x: i32,
@@ -148,6 +149,14 @@ pub(super) struct Lane {
 enum HPosition {
     StartsAt,
     EndsAt,
+}
+
+/// The roles of a line and of its label.
+fn roles(kind: LimitKind) -> (Role, Role) {
+    match kind {
+        LimitKind::Barrier => (Role::Limit, Role::LimitText),
+        LimitKind::Reference => (Role::Reference, Role::ReferenceText),
+    }
 }
 
 impl Lane {
@@ -187,7 +196,7 @@ pub(super) fn lanes(limits: &[Limit], axis: &Axis, left: i32, right: i32) -> Vec
         let free = |row: &i32| taken.iter().all(|(r, a, b)| r != row || to < *a || from > *b);
         let row = (0..8).find(free).unwrap_or(8);
         taken.push((row, from, to));
-        lanes.push(Lane { at: shown.then_some(limit.at), label, x, h_pos, row });
+        lanes.push(Lane { kind: limit.kind, at: shown.then_some(limit.at), label, x, h_pos, row });
     }
     lanes
 }
@@ -197,35 +206,47 @@ pub(super) fn lanes_height(lanes: &[Lane]) -> i32 {
     lanes.iter().map(|lane| lane.row + 1).max().unwrap_or(0) * LINE
 }
 
-/// Draws the limit lines of a panel and their labels.
+/// Draws the limit lines of a panel, then their labels: a label may lie over the line of another limit.
 pub(super) fn draw_lanes(root: &Area, inner: Inner, lanes: &[Lane]) -> Drawn {
+    let base = |lane: &Lane| inner.top - lane.row * LINE - 3;
+    for lane in lanes.iter().filter(|lane| lane.at.is_some()) {
+        let (line, _) = roles(lane.kind);
+        let ends = [(lane.x * FINE, (base(lane) - LINE + 4) * FINE), (lane.x * FINE, inner.bottom * FINE)];
+        root.draw(&PathElement::new(ends.to_vec(), stroke(line, Ink::Plain)))?;
+    }
     for lane in lanes {
-        let bottom_of_label = inner.top - lane.row * LINE - 3;
-        if lane.at.is_some() {
-            let ends = [(lane.x * FINE, (bottom_of_label - LINE + 4) * FINE), (lane.x * FINE, inner.bottom * FINE)];
-            root.draw(&PathElement::new(ends.to_vec(), stroke(Role::Limit, Ink::Plain)))?;
-        }
-        let (h_pos, dx) = match (lane.h_pos, lane.at) {
-            (HPosition::StartsAt, _) => (HPos::Left, 5),
-            (HPosition::EndsAt, Some(_)) => (HPos::Right, -5),
-            (HPosition::EndsAt, None) => (HPos::Right, 0),
+        let (_, label) = roles(lane.kind);
+        let (h_pos, dx) = match lane.h_pos {
+            HPosition::StartsAt => (HPos::Left, 5),
+            HPosition::EndsAt => (HPos::Right, -5),
         };
-        let style = text(Role::LimitText, h_pos, VPos::Bottom);
-        root.draw_text(&lane.label, &style, ((lane.x + dx) * FINE, bottom_of_label * FINE))?;
+        let style = text(label, h_pos, VPos::Bottom);
+        root.draw_text(&lane.label, &style, ((lane.x + dx) * FINE, base(lane) * FINE))?;
     }
     Ok(())
 }
 
-/// Draws limits of the vertical axis: a line across, its label above the right end.
-pub(super) fn draw_levels(root: &Area, plot: &Plot, inner: Inner, limits: &[Limit], axis: &Axis) -> Drawn {
+/// Draws limits of the vertical axis: a line across, its label above the left end, away from falling lines.
+/// Answers the boxes that the labels take, in view box units: left, top, right, bottom.
+pub(super) fn draw_levels(
+    root: &Area,
+    plot: &Plot,
+    inner: Inner,
+    limits: &[Limit],
+    axis: &Axis,
+) -> Drawn<Vec<(i32, i32, i32, i32)>> {
+    let mut taken = Vec::new();
     for limit in limits.iter().filter(|limit| limit.at <= axis.high() && limit.at >= axis.low()) {
+        let (line, label) = roles(limit.kind);
         let (_, y) = plot.backend_coord(&(axis.low(), limit.at));
         let ends = vec![(inner.left * FINE, y), (inner.right * FINE, y)];
-        root.draw(&PathElement::new(ends, stroke(Role::Limit, Ink::Plain)))?;
-        let style = text(Role::LimitText, HPos::Right, VPos::Bottom);
-        root.draw_text(&limit.label, &style, (inner.right * FINE, y - 2 * FINE))?;
+        root.draw(&PathElement::new(ends, stroke(line, Ink::Plain)))?;
+        let style = text(label, HPos::Left, VPos::Bottom);
+        root.draw_text(&limit.label, &style, ((inner.left + 6) * FINE, y - 2 * FINE))?;
+        let (left, base) = (inner.left + 6, y / FINE);
+        taken.push((left, base - LINE, left + text_width(&limit.label, TEXT) as i32, base));
     }
-    Ok(())
+    Ok(taken)
 }
 
 /// A mark from fine coordinates.
