@@ -73,7 +73,7 @@ pub fn bars(frame: &Frame, data: &Bars) -> Chart {
     let height = if beside {
         above + rows + UNDER
     } else {
-        planned.iter().map(|(_, lanes)| own_above(lanes) + rows + UNDER + LINE).sum::<i32>()
+        planned.iter().map(|(_, lanes)| own_above(lanes) + rows + UNDER + LINE).sum::<i32>() - LINE
     };
 
     let mut marks = Vec::new();
