@@ -2,7 +2,10 @@
 //!
 //! `cargo bench --bench matrix`. The page runs the same code; its own figure is printed by the browser tests.
 
-use coreml_planner::{report::answer, scenario::{ModelRef, Scenario}};
+use coreml_planner::{
+    report::answer,
+    scenario::{ModelRef, Scenario},
+};
 
 fn main() {
     divan::main();

@@ -19,7 +19,8 @@ fn every_case_prints_what_it_printed_before() {
     let mut different = Vec::new();
     for case in cases {
         let line = fs::read_to_string(&case).expect("a case is text");
-        let args: Vec<&str> = line.lines().filter(|line| !line.starts_with('#')).flat_map(str::split_whitespace).collect();
+        let args: Vec<&str> =
+            line.lines().filter(|line| !line.starts_with('#')).flat_map(str::split_whitespace).collect();
         let output = Command::new(env!("CARGO_BIN_EXE_planner"))
             .args(&args)
             .current_dir(env!("CARGO_MANIFEST_DIR"))

@@ -26,8 +26,8 @@ fn any_device() -> impl Strategy<Value = DeviceRef> {
 
 fn any_scenario() -> impl Strategy<Value = Scenario> {
     let presets = &Catalog::get().presets;
-    let pick = proptest::option::of((0..Variant::EVERY.len(), 0..4_usize))
-        .prop_map(|pick| pick.map(|(idx, units)| Pick { variant: Variant::EVERY[idx], units: Units::EVERY[units] }));
+    let pick = proptest::option::of((0..variant::EVERY.len(), 0..4_usize))
+        .prop_map(|pick| pick.map(|(idx, units)| Pick { variant: variant::EVERY[idx], units: Units::EVERY[units] }));
     (0..presets.len(), any_device(), 15..30_u8, 1..40_000_u32, 1..8_000_u32, any::<bool>(), pick).prop_map(
         |(preset, device, os, context, prompt, entitled, pick)| Scenario {
             model: ModelRef::Preset(presets[preset].id.clone()),
@@ -102,12 +102,12 @@ proptest! {
     #[test]
     fn more_bandwidth_is_not_slower(
         preset in 0..Catalog::get().presets.len(),
-        variant in 0..Variant::EVERY.len(),
+        variant in 0..variant::EVERY.len(),
         units in 0..4_usize,
         bandwidth in 10.0..400.0_f64,
         more in 1.0..4.0_f64,
     ) {
-        let (variant, units) = (Variant::EVERY[variant], Units::EVERY[units]);
+        let (variant, units) = (variant::EVERY[variant], Units::EVERY[units]);
         let preset = &Catalog::get().presets[preset];
         let model = lower::lower(preset, &Workload { context: 1024, prompt: 128 });
         let stored = variant::store(&variant, &model);
@@ -131,7 +131,7 @@ fn fewer_bits_are_not_larger() {
         let model = lower::lower(preset, &Workload { context: 512, prompt: 64 });
         let size = |id: &str| {
             let variant = Variant::from_id(id).unwrap_or_else(|| panic!("no variant {id}"));
-            variant::store(&variant, &model).total().value.get()
+            variant::store(&variant, &model).package.value.get()
         };
         let ladders: [&[&str]; 3] = [
             &["fp32", "fp16", "lut8", "lut6", "lut4", "lut3", "lut2", "lut1"],

@@ -55,8 +55,21 @@ fn core() -> Vec<(PathBuf, String)> {
 #[test]
 fn the_core_does_no_input_or_output_and_knows_no_clock_no_chance_and_no_web() {
     let words = [
-        "std::fs", "std::net", "std::env", "std::time", "std::thread", "std::process", "println!", "eprintln!",
-        "web_sys", "js_sys", "wasm_bindgen", "leptos", "gloo", "rand::", "include_str!",
+        "std::fs",
+        "std::net",
+        "std::env",
+        "std::time",
+        "std::thread",
+        "std::process",
+        "println!",
+        "eprintln!",
+        "web_sys",
+        "js_sys",
+        "wasm_bindgen",
+        "leptos",
+        "gloo",
+        "rand::",
+        "include_str!",
     ];
     forbid(&core(), &words, "the core is pure");
 }
@@ -102,7 +115,8 @@ fn colours_live_in_one_file() {
             let words = line.split(|c: char| !(c.is_ascii_alphanumeric() || c == '#'));
             let value = line.split_once(':').map(|(_, value)| value).unwrap_or_default();
             let coloured = words.into_iter().any(is_colour) && line.trim_end().ends_with(';');
-            if !commented && (coloured || value.contains("rgb(") || value.contains("hsl(") || value.contains("oklch(")) {
+            if !commented && (coloured || value.contains("rgb(") || value.contains("hsl(") || value.contains("oklch("))
+            {
                 places.push(format!("{}:{}: {}", path.display(), at + 1, line.trim()));
             }
         }

@@ -7,7 +7,7 @@ use crate::{
     machine::{Coef, Machine, Unit},
     model::{Encoding, Granularity, Model},
     placement::{Carriage, WeightLoad},
-    variant::{Precision, Runtime, Stored, Variant},
+    variant::{Precision, Runtime, Stored, StoredAs, Variant},
 };
 
 use super::verdict::os_level;
@@ -29,80 +29,131 @@ pub(super) fn loads(
     let mut loads = Vec::with_capacity(model.weights.len());
     let mut refuses = Vec::with_capacity(model.weights.len());
     for (weight, kept) in model.weights.iter().zip(&stored.weights) {
+        let copies = f64::from(weight.copies.max(1));
         let elements = weight.elements() as f64;
-        let padding = ane_padding(&kept.encoding);
-        let is_plain = kept.encoding == Encoding::Dense;
+        let form = form(&kept.stored_as, &weight.encoding);
         loads.push(WeightLoad {
-            stored: kept.bytes() * padding,
+            stored: kept.bytes as f64 / copies * ane_padding(form),
             dense: elements * bytes_per_element,
-            elements: if is_plain { 0.0 } else { elements },
-            carriage: Unit::EVERY.map(|unit| carriage(&kept.encoding, variant.runtime, unit, machine)),
+            elements: if form == Form::Plain { 0.0 } else { elements },
+            carriage: Unit::EVERY.map(|unit| carriage(form, variant.runtime, unit, machine)),
         });
-        refuses.push(has_blocks(&kept.encoding));
+        refuses.push(form == Form::Blocks);
     }
     (loads, refuses)
 }
 
+/// What matters of an encoding for the unit that reads it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    Plain,
+    /// Lookup tables with plain entries.
+    Table {
+        bits: u32,
+    },
+    /// 8-bit linear with a scale for the tensor or for each channel.
+    Linear8,
+    /// 4-bit linear with a scale for the tensor or for each channel.
+    Linear4,
+    /// Linear with a scale for each block.
+    Blocks,
+    /// Zeros left out, plain values.
+    Sparse,
+    /// Chains, quantized tables and what this version does not know.
+    Other,
+    /// A format of another runtime.
+    Foreign,
+}
+
+fn form(stored_as: &StoredAs, own: &Encoding) -> Form {
+    match stored_as {
+        StoredAs::Dense | StoredAs::Computed => Form::Plain,
+        StoredAs::Kept => form_of_file(own),
+        StoredAs::Palettized { bits, .. } => Form::Table { bits: *bits },
+        StoredAs::Linear { bits, granularity } => linear(*bits, *granularity),
+        StoredAs::Sparse { .. } => Form::Sparse,
+        StoredAs::SparsePalettized { .. } => Form::Other,
+        StoredAs::Ggml(_) | StoredAs::Group { .. } => Form::Foreign,
+    }
+}
+
+fn form_of_file(encoding: &Encoding) -> Form {
+    match encoding {
+        Encoding::Dense => Form::Plain,
+        Encoding::Palettized { int8_table: true, .. } | Encoding::Other => Form::Other,
+        Encoding::Palettized { bits, .. } => Form::Table { bits: *bits },
+        Encoding::Linear { bits, granularity } => linear(*bits, *granularity),
+        Encoding::Sparse { values, .. } => match values.as_ref() {
+            Encoding::Dense => Form::Sparse,
+            Encoding::Linear { granularity: Granularity::PerBlock(_), .. } => Form::Blocks,
+            Encoding::Linear { .. } | Encoding::Palettized { .. } | Encoding::Sparse { .. } | Encoding::Other => {
+                Form::Other
+            }
+        },
+    }
+}
+
+fn linear(bits: u32, granularity: Granularity) -> Form {
+    match granularity {
+        Granularity::PerBlock(_) => Form::Blocks,
+        Granularity::PerTensor | Granularity::PerChannel if bits == 8 => Form::Linear8,
+        Granularity::PerTensor | Granularity::PerChannel => Form::Linear4,
+    }
+}
+
 /// The Neural Engine pads 3-bit indices to 4 and 6-bit indices to 8 when it streams them.
-fn ane_padding(encoding: &Encoding) -> f64 {
-    match encoding {
-        Encoding::Palettized { bits: 3, .. } => 4.0 / 3.0,
-        Encoding::Palettized { bits: 6, .. } => 8.0 / 6.0,
-        Encoding::Palettized { .. }
-        | Encoding::Dense
-        | Encoding::Linear { .. }
-        | Encoding::Sparse { .. }
-        | Encoding::Other => 1.0,
+fn ane_padding(form: Form) -> f64 {
+    match form {
+        Form::Table { bits: 3 } => 4.0 / 3.0,
+        Form::Table { bits: 6 } => 8.0 / 6.0,
+        Form::Table { .. }
+        | Form::Plain
+        | Form::Linear8
+        | Form::Linear4
+        | Form::Blocks
+        | Form::Sparse
+        | Form::Other
+        | Form::Foreign => 1.0,
     }
 }
 
-fn has_blocks(encoding: &Encoding) -> bool {
-    match encoding {
-        Encoding::Linear { granularity: Granularity::PerBlock(_), .. } => true,
-        Encoding::Sparse { values, .. } => {
-            matches!(values.as_ref(), Encoding::Linear { granularity: Granularity::PerBlock(_), .. })
-        }
-        Encoding::Linear { .. } | Encoding::Dense | Encoding::Palettized { .. } | Encoding::Other => false,
-    }
-}
-
-fn carriage(encoding: &Encoding, runtime: Runtime, unit: Unit, machine: &Machine) -> Carriage {
+fn carriage(form: Form, runtime: Runtime, unit: Unit, machine: &Machine) -> Carriage {
     match (runtime, unit) {
         // Their kernels read their own formats block by block.
         (Runtime::LlamaCpp | Runtime::Mlx, _) => Carriage::Streams,
-        (Runtime::CoreMl, _) if *encoding == Encoding::Dense => Carriage::Streams,
+        (Runtime::CoreMl, _) if form == Form::Plain => Carriage::Streams,
         // Core ML on the CPU expands every compressed weight when it loads.
         (Runtime::CoreMl, Unit::Cpu) => Carriage::Folds,
-        (Runtime::CoreMl, Unit::Gpu) => on_gpu(encoding),
-        (Runtime::CoreMl, Unit::Ane) => on_ane(encoding, machine),
+        (Runtime::CoreMl, Unit::Gpu) => on_gpu(form),
+        (Runtime::CoreMl, Unit::Ane) => on_ane(form, machine),
     }
 }
 
-fn on_gpu(encoding: &Encoding) -> Carriage {
-    match encoding {
-        Encoding::Dense | Encoding::Linear { .. } => Carriage::Streams,
-        Encoding::Palettized { .. } => Carriage::Multiple(Coef::GpuLutSlowdown),
-        Encoding::Sparse { .. } | Encoding::Other => Carriage::Unknown,
+fn on_gpu(form: Form) -> Carriage {
+    match form {
+        Form::Plain | Form::Linear8 | Form::Linear4 | Form::Blocks | Form::Foreign => Carriage::Streams,
+        Form::Table { .. } => Carriage::Multiple(Coef::GpuLutSlowdown),
+        Form::Sparse | Form::Other => Carriage::Unknown,
     }
 }
 
-fn on_ane(encoding: &Encoding, machine: &Machine) -> Carriage {
+fn on_ane(form: Form, machine: &Machine) -> Carriage {
     // Before iOS 17 and macOS 14 weights were expanded when the model was compiled for the device.
     if os_level(machine.os, machine.os_version) < SPEC_IOS17 {
         return Carriage::Folds;
     }
     let generation = machine.ane_generation;
-    match encoding {
-        Encoding::Dense => Carriage::Streams,
-        Encoding::Palettized { int8_table: true, .. } | Encoding::Other => Carriage::Unknown,
-        Encoding::Palettized { .. } if generation >= 13 => Carriage::Streams,
-        Encoding::Linear { bits: 8, granularity: Granularity::PerTensor | Granularity::PerChannel } => match generation
-        {
-            13 => Carriage::Folds,
-            14.. => Carriage::Streams,
-            _ => Carriage::Unknown,
-        },
-        Encoding::Sparse { values, .. } if **values == Encoding::Dense && generation >= 13 => Carriage::Streams,
-        Encoding::Palettized { .. } | Encoding::Linear { .. } | Encoding::Sparse { .. } => Carriage::Unknown,
+    match form {
+        Form::Plain => Carriage::Streams,
+        Form::Table { .. } | Form::Sparse if generation >= 13 => Carriage::Streams,
+        Form::Linear8 if generation == 13 => Carriage::Folds,
+        Form::Linear8 if generation >= 14 => Carriage::Streams,
+        Form::Table { .. }
+        | Form::Sparse
+        | Form::Linear8
+        | Form::Linear4
+        | Form::Blocks
+        | Form::Other
+        | Form::Foreign => Carriage::Unknown,
     }
 }

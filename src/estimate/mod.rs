@@ -98,7 +98,7 @@ impl<'a> Subject<'a> {
         let machine = self.machine;
         let (loads, refuses) = carriage::loads(self.model, variant, stored, machine);
         let gate = self.gate(variant, stored);
-        let is_old = verdict::os_level(machine.os, machine.os_version) < variant.min_spec();
+        let is_old = verdict::os_level(machine.os, machine.os_version) < variant.min_spec().spec_version;
         let too_old = variant.runtime == Runtime::CoreMl && is_old;
         let plans: Option<Vec<Plan>> = self
             .functions
@@ -114,7 +114,7 @@ impl<'a> Subject<'a> {
         };
         let plans_or_none = plans.as_deref().unwrap_or_default();
         let memory = memory::memory(self, variant, &loads, plans_or_none);
-        let bundle = stored.total();
+        let bundle = stored.package;
         let share: Figure<Share> = Coef::DownloadShare.figure();
         let download = Figure::range(
             bundle.value * share.value.get(),
@@ -143,7 +143,7 @@ impl<'a> Subject<'a> {
         if variant.precision == Precision::Fp32 {
             return Some(Reason::Fp32);
         }
-        (stored.weight_file() > verdict::ane_weight_file_limit()).then_some(Reason::WeightFile)
+        (stored.weight_file as f64 > verdict::ane_weight_file_limit()).then_some(Reason::WeightFile)
     }
 
     fn prefill(&self, plans: &[Plan]) -> Result<(u32, Figure<Seconds>), Absent> {

@@ -132,7 +132,7 @@ pub(super) fn verdicts(
     let machine = subject.machine;
     let mut all = Vec::with_capacity(6);
     let own_spec = if variant.runtime == Runtime::CoreMl { subject.model.spec_version } else { 0 };
-    let needed = variant.min_spec().max(own_spec);
+    let needed = variant.min_spec().spec_version.max(own_spec);
     if variant.runtime == Runtime::CoreMl {
         let status = if os_level(machine.os, machine.os_version) >= needed { Status::Fits } else { Status::Fails };
         all.push(plain(LimitKind::OsSupport, status, Weight::Decides, needed));
@@ -149,7 +149,7 @@ pub(super) fn verdicts(
     }
     let wants_ane = variant.runtime == Runtime::CoreMl && matches!(units, Units::All | Units::CpuAndNe);
     if wants_ane && machine.ane.is_some() {
-        let file = Figure::exact(Bytes::of(stored.weight_file()));
+        let file = Figure::exact(Bytes::new(stored.weight_file));
         if let Some(most) = limit_bytes("ane-weight-file")
             && file.value >= most * 0.9
         {

@@ -196,8 +196,8 @@ fn known(device: &Device, soc: &'static Soc, ram_gib: Option<f64>, os_version: u
     // A stated peak counts every engine. One model runs on one of them, but for the generation that was seen to use both.
     let engines = if generation >= 18 { 1.0 } else { f64::from(soc.ane_engines.max(1)) };
     let ane_peak: Option<Figure<OpsPerSec>> = ane_peak;
-    let ane_peak = ane_peak
-        .map(|peak| Figure::range(peak.value / engines, peak.low / engines, peak.high / engines, peak.basis));
+    let ane_peak =
+        ane_peak.map(|peak| Figure::range(peak.value / engines, peak.low / engines, peak.high / engines, peak.basis));
     let ane = ane_peak.map(|peak| ane_engine(soc, generation, is_mac, peak, dram));
     let cpu = cpu_engine(soc.cpu_matrix_fp32_tflops.as_ref().map(|fact| scaled(fact, 1e12)), dram);
     let (app_memory, app_memory_entitled) = app_memory(device, ram);

@@ -1,14 +1,14 @@
 //! The whole matrix of one scenario, and the cell that answers it.
 
 use crate::{
-    catalog::{Catalog, DeviceKind, OsFamily, Preset, PresetKind},
+    catalog::{Catalog, DeviceKind, OsFamily, Preset},
     estimate::{Estimate, Status, Subject, overall},
     format::Package,
     lower::{self, Workload},
     machine::{self, Machine},
     model::Model,
     scenario::{DeviceRef, ModelRef, Pick, Scenario, Units},
-    variant::{self, Compression, Precision, Runtime, ScaleScope, Stored, TableScope, Variant},
+    variant::{self, Compression, ModelKind, Precision, Runtime, ScaleScope, Storage, TableScope, Variant},
 };
 
 /// Why a scenario has no answer.
@@ -113,26 +113,18 @@ pub struct Answer {
     pub recommended: Option<usize>,
 }
 
-/// What kind of model it is: a preset says, a graph is asked.
-#[must_use]
-pub fn kind(chosen: &Chosen) -> PresetKind {
-    match chosen.preset {
-        Some(preset) => preset.kind,
-        None => PresetKind::Vision,
-    }
-}
-
 /// Estimates every variant on every choice of units.
 #[must_use]
 pub fn answer(chosen: &Chosen, machine: &Machine, scenario: &Scenario) -> Answer {
     let subject = Subject::new(&chosen.model, machine, scenario.entitled);
-    let is_language_model = kind(chosen) == PresetKind::Llm;
+    let kind = ModelKind::of(&chosen.model);
+    let storage = Storage::of(&chosen.model);
     let mut cells = Vec::new();
-    for variant in Variant::EVERY {
-        if variant.runtime != Runtime::CoreMl && !is_language_model {
+    for variant in variant::EVERY {
+        if !variant.applies_to(kind) {
             continue;
         }
-        let stored: Stored = variant::store(variant, &chosen.model);
+        let stored = storage.store(variant);
         let choices: &[Units] = match variant.runtime {
             Runtime::CoreMl => &Units::EVERY,
             Runtime::LlamaCpp | Runtime::Mlx => &[Units::CpuAndGpu],

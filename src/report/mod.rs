@@ -7,6 +7,7 @@ pub mod answer;
 pub mod devices;
 pub mod plan;
 pub mod presets;
+pub mod variants;
 pub mod view;
 pub mod why;
 pub mod words;

@@ -9,7 +9,7 @@ use crate::{
     machine::Machine,
     scenario::{DeviceRef, ModelRef, Scenario},
     units::{Basis, Figure, Quantity},
-    variant::{Precision, Runtime},
+    variant::{Compression, Precision, Runtime, Variant},
 };
 
 use super::{
@@ -55,11 +55,11 @@ pub struct ScenarioDocument {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct RowDocument {
     /// Variant id.
-    pub variant: &'static str,
+    pub variant: String,
     /// `fp32`, `fp16`, `w8a8`.
     pub precision: &'static str,
     /// `none`, `lut4-g16` …
-    pub compression: &'static str,
+    pub compression: String,
     /// `all`, `cpu-only`, `cpu-and-gpu`, `cpu-and-ne`.
     pub units: &'static str,
     /// `coreml`, `llama.cpp`, `mlx`.
@@ -199,7 +199,7 @@ fn row(cell: &Cell, machine: &Machine) -> RowDocument {
             Precision::Fp16 => "fp16",
             Precision::W8A8 => "w8a8",
         },
-        compression: cell.variant.compression_id(),
+        compression: compression_id(&cell.variant),
         units: cell.units.id(),
         runtime: match cell.variant.runtime {
             Runtime::CoreMl => "coreml",
@@ -228,6 +228,11 @@ fn row(cell: &Cell, machine: &Machine) -> RowDocument {
             })
             .collect(),
     }
+}
+
+/// The compression alone: `none`, `lut4-g16`, `int8-channel`, `q4_k_m` …
+fn compression_id(variant: &Variant) -> String {
+    if variant.compression == Compression::None { "none".to_owned() } else { variant.id() }
 }
 
 /// The answer as a table for a terminal.

@@ -109,7 +109,7 @@ pub struct Group {
 #[derive(Clone, Debug, PartialEq)]
 pub struct MatrixRow {
     /// Variant id.
-    pub id: &'static str,
+    pub id: String,
     /// What it is called.
     pub label: String,
     /// Size of the bundle, which does not depend on the units.
@@ -175,7 +175,7 @@ pub struct FunctionView {
 #[derive(Clone, Debug, PartialEq)]
 pub struct SeriesRow {
     /// Variant id.
-    pub id: &'static str,
+    pub id: String,
     /// Which cell of the answer.
     pub idx: usize,
     /// Bytes: value, low, high.
@@ -332,7 +332,7 @@ fn matrix(answer: &Answer) -> Vec<Group> {
         if group.rows.last().is_none_or(|row| row.id != id) {
             group.rows.push(MatrixRow {
                 id,
-                label: cell.variant.label().to_owned(),
+                label: cell.variant.label(),
                 bundle: si_bytes(cell.estimate.bundle.value),
                 cells: Vec::new(),
                 spans: cell.variant.runtime != Runtime::CoreMl,

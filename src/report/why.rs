@@ -6,7 +6,7 @@ use crate::{
     model::Role,
     placement::{Plan, Prepared, Terms},
     units::{
-        BytesPerSec, Figure, OpsPerSec, Quantity, Seconds,
+        Bytes, BytesPerSec, Figure, OpsPerSec, Quantity, Seconds,
         format::{iec_bytes, number, rate, seconds, si_bytes, tera},
     },
     variant::{Runtime, Stored},
@@ -138,9 +138,34 @@ fn bundle(cell: &Cell, stored: &Stored) -> Why {
         title: format!("Bundle of {}", cell.variant.label()),
         answer: words::size_range(&cell.estimate.bundle),
         formula: "sum over the weight table of data, tables, scales, offsets and masks, as the tool writes them, plus records, alignment and the specification",
-        inputs: stored.lines().into_iter().map(|(name, bytes)| Input::plain(name, si_bytes(bytes))).collect(),
+        inputs: stored_lines(stored),
         caveat: "Weights are counted; the size of the specification is estimated from real packages.",
     }
+}
+
+fn stored_lines(stored: &Stored) -> Vec<Input> {
+    let counted = |name: &str, bytes: u64| (bytes > 0).then(|| Input::plain(name, si_bytes(Bytes::new(bytes))));
+    let mut inputs: Vec<Input> = [
+        ("Weights in the weight file", stored.payload),
+        ("Records, one for each blob", stored.records),
+        ("Alignment", stored.padding),
+        ("Header of the weight file", stored.header),
+        ("Manifest", stored.manifest),
+    ]
+    .into_iter()
+    .filter_map(|(name, bytes)| counted(name, bytes))
+    .collect();
+    inputs.push(Input {
+        range: words::size_range(&stored.spec),
+        ..Input::noted(
+            "Specification",
+            si_bytes(stored.spec.value),
+            "estimated from the operations, as real packages have them",
+        )
+    });
+    let bits = number(stored.bits_per_weight());
+    inputs.push(Input::plain("Stored bits for each weight", bits));
+    inputs
 }
 
 fn download(cell: &Cell) -> Why {
@@ -157,7 +182,7 @@ fn download(cell: &Cell) -> Why {
 
 fn memory(cell: &Cell, machine: &Machine) -> Why {
     let memory = &cell.estimate.memory;
-    let part = |name: &str, figure: &Figure<crate::units::Bytes>, note: &str| Input {
+    let part = |name: &str, figure: &Figure<Bytes>, note: &str| Input {
         range: words::memory_range(figure),
         ..Input::noted(name, iec_bytes(figure.value), note)
     };

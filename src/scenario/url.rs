@@ -48,7 +48,7 @@ pub fn encode(scenario: &Scenario) -> String {
     put("p", &scenario.prompt.to_string());
     put("ent", if scenario.entitled { "1" } else { "0" });
     if let Some(pick) = scenario.pick {
-        put("q", pick.variant.id());
+        put("q", &pick.variant.id());
         put("u", pick.units.id());
     }
     out
