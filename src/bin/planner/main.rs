@@ -90,7 +90,7 @@ fn run(args: impl Iterator<Item = OsString> + 'static) -> Result<(), Stop> {
         }
         "variants" => {
             let document = variants::document();
-            list(&mut parser, &document, || variants::text(&document))
+            list(&mut parser, &document, || variants::table())
         }
         "inspect" => inspect(&mut parser),
         "plan" => plan(&mut parser),
