@@ -477,11 +477,12 @@ impl<'m> Storage<'m> {
         let params = Params::of(&model.names);
         let mut program = spec::Program { from_file: model.spec_version > 0, ..spec::Program::default() };
         for function in &model.functions {
+            let mut seen = vec![false; function.values.len()];
             function.visit(&mut |times, op| {
                 if op.kind.is_constant() {
                     return;
                 }
-                program.note(function, op, times, params.x, params.y);
+                program.note(function, op, times, (params.x, params.y), &mut seen);
                 for (param, values) in &op.inputs {
                     for value in values {
                         let row = function.weight(*value).and_then(|id| rows.get_mut(id.0 as usize));
@@ -535,7 +536,7 @@ impl<'m> Storage<'m> {
             file.push(stored_as, pieces, touch, row);
         }
         if variant.precision == Precision::W8A8 {
-            added.quantized_inputs = self.program.n_quantized_inputs;
+            added.note_pairs(&self.program);
         }
         let spec_added = added.bytes();
         let inline = Figure::exact(Bytes::new(file.inline));
