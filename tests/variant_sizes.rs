@@ -8,7 +8,7 @@
 use coreml_planner::{
     model::{DType, Def, FunctionBuilder, Literal, Model, OpKind, Role, Weight},
     units::Quantity,
-    variant::{Compression, Precision, Storage, Variant},
+    variant::{Compression, Precision, Runtime, Storage, Touch, Variant},
 };
 use serde_json::Value;
 
@@ -191,13 +191,23 @@ fn gguf_and_mlx_agree_with_published_bits_of_llama_8b() {
 
 #[test]
 fn the_whole_list_costs_little() {
-    let model = model(&fixtures().pop().unwrap(), 9);
-    let storage = Storage::of(&model);
-    let start = std::time::Instant::now();
-    let total: f64 = coreml_planner::variant::EVERY.iter().map(|v| storage.store(v).package.value.get()).sum();
-    let took = start.elapsed();
-    println!("{} rows, {} variants: {took:?}", model.weights.len(), coreml_planner::variant::EVERY.len());
-    // A debug build under load; an optimized one is some thirty times faster.
+    let fixtures = fixtures();
+    let fixture = fixtures.iter().max_by_key(|fixture| fixture["weights"].as_array().unwrap().len()).unwrap();
+    let model = model(fixture, 9);
+    let run = || {
+        let start = std::time::Instant::now();
+        let storage = Storage::of(&model);
+        let read = start.elapsed();
+        let total: f64 = coreml_planner::variant::EVERY.iter().map(|v| storage.store(v).package.value.get()).sum();
+        (start.elapsed(), read, total)
+    };
+    let (took, read, total) = (0..9).map(|_| run()).min_by_key(|(took, _, _)| *took).unwrap();
+    println!(
+        "{} rows, {} variants: {took:?}, of which reading the model {read:?}",
+        model.weights.len(),
+        coreml_planner::variant::EVERY.len()
+    );
+    // Generous: this is a debug build on a machine that may be busy.
     assert!(total > 0.0 && took.as_millis() < 200, "{took:?}");
 }
 
@@ -264,6 +274,34 @@ fn fewer_bits_are_never_larger() {
     ] {
         for pair in ladder.windows(2) {
             assert!(size(pair[1]) <= size(pair[0]), "{} is larger than {}", pair[1], pair[0]);
+        }
+    }
+}
+
+proptest::proptest! {
+    /// Shapes as a hostile file may state them: nothing panics, nothing small is touched, parts sum to totals.
+    #[test]
+    fn any_shape_is_counted(
+        shape in proptest::collection::vec(proptest::prop_oneof![0_u64..70, proptest::prelude::any::<u64>()], 0..6),
+        kind in 0_usize..5,
+        copies in 0_u32..5,
+        spec_version in 6_u32..10,
+    ) {
+        let kind = [OpKind::Linear, OpKind::Conv, OpKind::ConvTranspose, OpKind::Matmul, OpKind::Gather][kind];
+        let mut model = Model { spec_version, ..Model::default() };
+        let mut f = FunctionBuilder::new(&mut model, "main", Role::Single);
+        f.section(copies);
+        let x = f.input("x", DType::Fp16, &[1]);
+        let weight = f.weight("w", DType::Fp16, &shape);
+        f.op(kind, &[("x", x), ("y", weight)], DType::Fp16, &[1]);
+        f.finish(&[]);
+        for variant in coreml_planner::variant::EVERY {
+            let stored = Storage::of(&model).store(variant);
+            let row = stored.weights[0];
+            proptest::prop_assert_eq!(row.bytes, stored.payload.saturating_add(stored.inline));
+            let small = model.weights[0].elements() <= 2048;
+            let core_ml = variant.runtime == Runtime::CoreMl;
+            proptest::prop_assert!(!(small && core_ml && row.touch == Touch::Compressed));
         }
     }
 }

@@ -23,8 +23,8 @@ pub(super) fn quantize(row: &Row<'_>, bits: u32, group: u32) -> Result<Pieces, R
     let n_groups = row.elements / group;
     Ok(Pieces {
         data: plain(packed(row.elements, bits)),
-        scale: plain(n_groups * VALUE_BYTES),
-        offset: plain(n_groups * VALUE_BYTES),
+        scale: plain(n_groups.saturating_mul(VALUE_BYTES)),
+        offset: plain(n_groups.saturating_mul(VALUE_BYTES)),
         ..Pieces::default()
     })
 }

@@ -27,7 +27,7 @@ pub(super) fn quantize(
             if size == 0 || !inputs.is_multiple_of(size) {
                 return Err(Reason::BlockDoesNotDivide);
             }
-            channels * (inputs / size)
+            channels.saturating_mul(inputs / size)
         }
     };
     let offset = match dialect {
@@ -36,7 +36,7 @@ pub(super) fn quantize(
     };
     Ok(Pieces {
         data: piece(row.elements, packed(row.elements, bits)),
-        scale: piece(n_scales, n_scales * value_bytes),
+        scale: piece(n_scales, n_scales.saturating_mul(value_bytes)),
         offset,
         ..Pieces::default()
     })

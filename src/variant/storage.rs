@@ -568,7 +568,7 @@ impl<'m> Storage<'m> {
                 file.push_computed(row, touch);
             } else {
                 let parts = types.map(|(kind, copies)| (StoredAs::Ggml(kind), gguf::pieces(row, kind), copies));
-                file.push_parts(row, &parts, touch);
+                file.push_parts(row, parts, touch);
             }
         }
         let header = spec::gguf_header(file.n_blobs, self.vocabulary);
@@ -728,51 +728,60 @@ impl File {
     }
 
     fn push(&mut self, stored_as: StoredAs, pieces: Pieces, touch: Touch, row: &Row<'_>) {
-        self.push_parts(row, &[(stored_as, pieces, row.copies)], touch);
+        let bytes = self.count(&pieces, row.copies);
+        let elements = row.elements.saturating_mul(row.copies);
+        self.weights.push(StoredWeight { stored_as, pieces, bytes, elements, touch });
     }
 
     fn push_computed(&mut self, row: &Row<'_>, touch: Touch) {
-        self.push_parts(row, &[(StoredAs::Computed, Pieces::default(), row.copies)], touch);
+        self.push(StoredAs::Computed, Pieces::default(), touch, row);
     }
 
-    /// Adds a row whose copies may be stored in several ways.
-    fn push_parts(&mut self, row: &Row<'_>, parts: &[(StoredAs, Pieces, u64)], touch: Touch) {
-        let before = self.payload.saturating_add(self.inline);
-        for (_, pieces, copies) in parts.iter().filter(|(_, _, copies)| *copies > 0) {
-            for (_, piece) in pieces.all() {
-                let copies = match piece.site {
-                    Site::Absent => continue,
-                    Site::Inline => {
-                        self.inline = self.inline.saturating_add(piece.bytes.saturating_mul(*copies));
-                        continue;
-                    }
-                    Site::Blob => *copies,
-                    Site::Shared if self.shared.contains(&piece.bytes) => continue,
-                    Site::Shared => {
-                        self.shared.push(piece.bytes);
-                        1
-                    }
-                };
-                self.last_padding = piece.bytes.next_multiple_of(self.align) - piece.bytes;
-                self.payload = self.payload.saturating_add(piece.bytes.saturating_mul(copies));
-                self.padding = self.padding.saturating_add(self.last_padding.saturating_mul(copies));
-                self.n_blobs = self.n_blobs.saturating_add(copies);
-            }
+    /// Adds a row whose copies are stored in one of two ways.
+    fn push_parts(&mut self, row: &Row<'_>, parts: [(StoredAs, Pieces, u64); 2], touch: Touch) {
+        let [first, second] = parts;
+        let bytes = self.count(&first.1, first.2).saturating_add(self.count(&second.1, second.2));
+        let (stored_as, pieces, _) = if second.2 > first.2 { second } else { first };
+        let elements = row.elements.saturating_mul(row.copies);
+        self.weights.push(StoredWeight { stored_as, pieces, bytes, elements, touch });
+    }
+
+    /// Counts the pieces of some copies and gives their bytes.
+    fn count(&mut self, pieces: &Pieces, copies: u64) -> u64 {
+        if copies == 0 {
+            return 0;
         }
-        let most = parts.iter().max_by_key(|(_, _, copies)| *copies);
-        let (stored_as, pieces) = most.map_or((StoredAs::Dense, Pieces::default()), |(as_, pieces, _)| (*as_, *pieces));
-        self.weights.push(StoredWeight {
-            stored_as,
-            pieces,
-            bytes: self.payload.saturating_add(self.inline) - before,
-            elements: row.elements.saturating_mul(row.copies),
-            touch,
-        });
+        let mut bytes: u64 = 0;
+        for piece in [&pieces.data, &pieces.table, &pieces.scale, &pieces.offset, &pieces.mask] {
+            let copies = match piece.site {
+                Site::Absent => continue,
+                Site::Inline => {
+                    let inline = piece.bytes.saturating_mul(copies);
+                    self.inline = self.inline.saturating_add(inline);
+                    bytes = bytes.saturating_add(inline);
+                    continue;
+                }
+                Site::Blob => copies,
+                Site::Shared if self.shared.contains(&piece.bytes) => continue,
+                Site::Shared => {
+                    self.shared.push(piece.bytes);
+                    1
+                }
+            };
+            // The alignment is a power of two.
+            self.last_padding = piece.bytes.wrapping_neg() & (self.align - 1);
+            let stored = piece.bytes.saturating_mul(copies);
+            self.payload = self.payload.saturating_add(stored);
+            self.padding = self.padding.saturating_add(self.last_padding.saturating_mul(copies));
+            self.n_blobs = self.n_blobs.saturating_add(copies);
+            bytes = bytes.saturating_add(stored);
+        }
+        bytes
     }
 
     fn finish(self, header: u64, spec: Figure<Bytes>, spec_added: Figure<Bytes>, manifest: u64, range: f64) -> Stored {
         // The last blob is not padded, and a package without blobs has no weight file.
-        let padding = self.padding - self.last_padding;
+        let padding = self.padding.saturating_sub(self.last_padding);
         let records = self.n_blobs.saturating_mul(self.record);
         let header = if self.n_blobs == 0 { 0 } else { header };
         let weight_file = self.payload.saturating_add(records).saturating_add(padding).saturating_add(header);
@@ -840,8 +849,9 @@ fn value_bytes(precision: Precision) -> u64 {
 
 /// Bytes of `elements` packed elements.
 pub(super) fn packed(elements: u64, bits: u32) -> u64 {
-    let bits = u128::from(elements) * u128::from(bits);
-    u64::try_from(bits.div_ceil(8)).unwrap_or(u64::MAX)
+    // Whole bytes and the rest apart, so that nothing overflows.
+    let bits = u64::from(bits);
+    (elements / 8).saturating_mul(bits).saturating_add((elements % 8 * bits).div_ceil(8))
 }
 
 /// A piece of a Core ML program: in the weight file when it has enough elements.
