@@ -8,7 +8,9 @@
 
 use super::{
     GgufType,
-    storage::{Pieces, Row, Use, plain},
+    file::plain,
+    row::{Row, Use},
+    stored::Pieces,
 };
 
 /// A tensor type of ggml.

@@ -6,7 +6,9 @@
 
 use super::{
     TableScope,
-    storage::{Pieces, Reason, Row, packed, piece},
+    file::{packed, piece},
+    row::Row,
+    stored::{Pieces, Reason},
 };
 use crate::model::OpKind;
 

@@ -5,7 +5,11 @@
 //! fp16 makes real files smaller by up to half a percent. (With NumPy 2, coremltools 9.0 prunes nothing in fp16 weights
 //! of more than 65,504 elements and the file grows; this is the intended result.)
 
-use super::storage::{Pieces, Row, packed, piece};
+use super::{
+    file::{packed, piece},
+    row::Row,
+    stored::Pieces,
+};
 
 /// Values that are left of `elements`.
 pub(super) fn n_nonzero(elements: u64, percent: u32) -> u64 {

@@ -6,7 +6,9 @@
 
 use super::{
     ScaleScope,
-    storage::{Dialect, Pieces, Reason, Row, packed, piece, shared_piece},
+    file::{packed, piece, shared_piece},
+    row::{Dialect, Row},
+    stored::{Pieces, Reason},
 };
 
 /// What the weight becomes.

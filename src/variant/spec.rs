@@ -5,7 +5,7 @@
 //! `tests/cases/variant_sizes`, whose test prints predicted against real. Headers of GGUF and safetensors files follow
 //! from their formats; what a tokenizer costs is a wide assumption.
 
-use super::storage::{Dialect, StoredAs};
+use super::{row::Dialect, stored::StoredAs};
 use crate::{
     model::{Function, Op, OpKind, Sym},
     units::{Basis, Bytes, Figure},
