@@ -8,7 +8,7 @@
 use coreml_planner::{
     model::{DType, Def, FunctionBuilder, Literal, Model, OpKind, Role, Weight},
     units::Quantity,
-    variant::{Compression, Precision, Storage, Variant},
+    variant::{Compression, Precision, Runtime, Storage, Touch, Variant},
 };
 use serde_json::Value;
 
@@ -106,8 +106,6 @@ fn weight_files_are_predicted_to_the_byte() {
                 Compression::Sparse { .. } | Compression::SparsePalettized { .. } => 1.0,
                 _ => 0.1,
             };
-            // A float32 conversion does not keep the same constants (casts, masks), so it is another network.
-            let allowed = if variant.precision == Precision::Fp32 { 0.2 } else { allowed };
             if error.abs() > allowed {
                 failures.push(format!("{network} {id}: {} instead of {real}", stored.weight_file));
             }
@@ -124,6 +122,10 @@ fn specifications_lie_in_their_range() {
     for fixture in fixtures() {
         for file in fixture["files"].as_array().unwrap() {
             let variant = Variant::from_id(file["variant"].as_str().unwrap()).unwrap();
+            if variant.precision == Precision::W8A8 {
+                // The fixture does not say which additions have two live inputs.
+                continue;
+            }
             let model = model(&fixture, file["spec"].as_u64().unwrap() as u32);
             let spec = Storage::of(&model).store(&variant).spec;
             let real = file["model_mlmodel"].as_f64().unwrap();
@@ -135,6 +137,78 @@ fn specifications_lie_in_their_range() {
     println!("{inside} of {n} specifications in range, worst error {:.1} %", worst * 100.0);
     assert!(f64::from(inside) >= 0.95 * f64::from(n), "{inside} of {n}");
     assert!(worst < 0.25, "{worst}");
+}
+
+/// Llama 3.1 8B as its configuration states it, in the names of its checkpoint.
+fn llama_8b() -> Model {
+    let mut model = Model::default();
+    let mut f = FunctionBuilder::new(&mut model, "decode", Role::Decode { context: 64 });
+    let x = f.input("tokens", DType::Int32, &[1]);
+    let embedding = f.weight("model.embed_tokens.weight", DType::Fp16, &[128_256, 4096]);
+    let x = f.op(OpKind::Gather, &[("x", embedding), ("indices", x)], DType::Fp16, &[1, 4096]);
+    f.section(32);
+    for name in ["input_layernorm", "post_attention_layernorm"] {
+        let norm = f.weight(name, DType::Fp16, &[4096]);
+        f.op(OpKind::Mul, &[("x", x), ("y", norm)], DType::Fp16, &[1, 4096]);
+    }
+    for (name, outputs, inputs) in [
+        ("self_attn.q_proj.weight", 4096, 4096),
+        ("self_attn.k_proj.weight", 1024, 4096),
+        ("self_attn.v_proj.weight", 1024, 4096),
+        ("self_attn.o_proj.weight", 4096, 4096),
+        ("mlp.gate_proj.weight", 14_336, 4096),
+        ("mlp.up_proj.weight", 14_336, 4096),
+        ("mlp.down_proj.weight", 4096, 14_336),
+    ] {
+        let weight = f.weight(name, DType::Fp16, &[outputs, inputs]);
+        f.op(OpKind::Linear, &[("x", x), ("weight", weight)], DType::Fp16, &[1, outputs]);
+    }
+    f.section(1);
+    let norm = f.weight("model.norm.weight", DType::Fp16, &[4096]);
+    let x = f.op(OpKind::Mul, &[("x", x), ("y", norm)], DType::Fp16, &[1, 4096]);
+    let head = f.weight("lm_head.weight", DType::Fp16, &[128_256, 4096]);
+    let y = f.op(OpKind::Linear, &[("x", x), ("weight", head)], DType::Fp16, &[1, 128_256]);
+    f.finish(&[y]);
+    model
+}
+
+/// Published bits for each weight of Llama 3.1 8B: `tools/quantize/README.md` of llama.cpp. MLX: 4 (or 8) bits and two
+/// fp16 numbers for 64 weights.
+#[test]
+fn gguf_and_mlx_agree_with_published_bits_of_llama_8b() {
+    let model = llama_8b();
+    assert_eq!(model.n_params(), 8_030_261_248);
+    let check = |id: &str, bits: f64| {
+        let real = Storage::of(&model).store(&Variant::from_id(id).unwrap()).bits_per_weight();
+        assert!((real - bits).abs() < 0.001, "{id}: {real} instead of {bits}");
+    };
+    check("llama.cpp-f16", 16.0005);
+    check("llama.cpp-q8_0", 8.5008);
+    check("llama.cpp-q4_k_m", 4.8944);
+    check("mlx-4bit", 4.5004);
+    check("mlx-8bit", 8.5002);
+}
+
+#[test]
+fn the_whole_list_costs_little() {
+    let fixtures = fixtures();
+    let fixture = fixtures.iter().max_by_key(|fixture| fixture["weights"].as_array().unwrap().len()).unwrap();
+    let model = model(fixture, 9);
+    let run = || {
+        let start = std::time::Instant::now();
+        let storage = Storage::of(&model);
+        let read = start.elapsed();
+        let total: f64 = coreml_planner::variant::EVERY.iter().map(|v| storage.store(v).package.value.get()).sum();
+        (start.elapsed(), read, total)
+    };
+    let (took, read, total) = (0..9).map(|_| run()).min_by_key(|(took, _, _)| *took).unwrap();
+    println!(
+        "{} rows, {} variants: {took:?}, of which reading the model {read:?}",
+        model.weights.len(),
+        coreml_planner::variant::EVERY.len()
+    );
+    // Generous: this is a debug build on a machine that may be busy.
+    assert!(total > 0.0 && took.as_millis() < 200, "{took:?}");
 }
 
 fn small() -> Model {
@@ -200,6 +274,34 @@ fn fewer_bits_are_never_larger() {
     ] {
         for pair in ladder.windows(2) {
             assert!(size(pair[1]) <= size(pair[0]), "{} is larger than {}", pair[1], pair[0]);
+        }
+    }
+}
+
+proptest::proptest! {
+    /// Shapes as a hostile file may state them: nothing panics, nothing small is touched, parts sum to totals.
+    #[test]
+    fn any_shape_is_counted(
+        shape in proptest::collection::vec(proptest::prop_oneof![0_u64..70, proptest::prelude::any::<u64>()], 0..6),
+        kind in 0_usize..5,
+        copies in 0_u32..5,
+        spec_version in 6_u32..10,
+    ) {
+        let kind = [OpKind::Linear, OpKind::Conv, OpKind::ConvTranspose, OpKind::Matmul, OpKind::Gather][kind];
+        let mut model = Model { spec_version, ..Model::default() };
+        let mut f = FunctionBuilder::new(&mut model, "main", Role::Single);
+        f.section(copies);
+        let x = f.input("x", DType::Fp16, &[1]);
+        let weight = f.weight("w", DType::Fp16, &shape);
+        f.op(kind, &[("x", x), ("y", weight)], DType::Fp16, &[1]);
+        f.finish(&[]);
+        for variant in coreml_planner::variant::EVERY {
+            let stored = Storage::of(&model).store(variant);
+            let row = stored.weights[0];
+            proptest::prop_assert_eq!(row.bytes, stored.payload.saturating_add(stored.inline));
+            let small = model.weights[0].elements() <= 2048;
+            let core_ml = variant.runtime == Runtime::CoreMl;
+            proptest::prop_assert!(!(small && core_ml && row.touch == Touch::Compressed));
         }
     }
 }

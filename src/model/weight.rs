@@ -134,7 +134,7 @@ impl Weight {
             copies,
             consumer: None,
         };
-        let bytes = (weight.elements() * u64::from(dtype.bits().unwrap_or(0))).div_ceil(8);
+        let bytes = weight.elements().saturating_mul(u64::from(dtype.bits().unwrap_or(0))).div_ceil(8);
         weight.parts.push(Part { role: PartRole::Data, dtype, bytes, place: Place::Planned });
         weight
     }

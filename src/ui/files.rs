@@ -1,21 +1,94 @@
-//! Files that a person gives the page: chosen in a dialog or dropped, folders walked.
+//! What a person drops or picks, as a list of files with their paths: single files, and folders walked to the end.
 
-use crate::format::{Package, ReadError};
-use web_sys::{DataTransfer, File, FileList};
+use js_sys::{Array, Promise};
+use wasm_bindgen::{JsCast, JsValue, closure::Closure};
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{
+    DataTransfer, File, FileList, FileSystemDirectoryEntry, FileSystemEntry, FileSystemFileEntry,
+};
 
-pub(super) async fn open_package(files: Vec<(String, File)>) -> Result<Package, ReadError> {
-    let file = files.into_iter().next().map(|(path, _)| path).unwrap_or_default();
-    Err(ReadError { file, offset: None, what: "not readable yet".to_owned(), hint: String::new() })
+/// A file with its path inside whatever was dropped.
+pub type Picked = (String, File);
+
+/// Most files that a drop may have: a package has a handful, a home folder has more than anyone wants to wait for.
+const MOST_FILES: usize = 20_000;
+
+/// The files of an `<input type="file">`, with and without `webkitdirectory`.
+#[must_use]
+pub fn of_list(list: &FileList) -> Vec<Picked> {
+    let mut picked = Vec::new();
+    for idx in 0..list.length() {
+        let Some(file) = list.get(idx) else { continue };
+        let relative = js_sys::Reflect::get(&file, &JsValue::from_str("webkitRelativePath")).ok();
+        let relative = relative.and_then(|path| path.as_string()).filter(|path| !path.is_empty());
+        picked.push((relative.unwrap_or_else(|| file.name()), file));
+    }
+    picked
 }
 
-pub(super) fn listed(list: &FileList) -> Vec<(String, File)> {
-    let name = |file: File| {
-        let path = js_sys::Reflect::get(&file, &"webkitRelativePath".into()).ok().and_then(|path| path.as_string());
-        (path.filter(|path| !path.is_empty()).unwrap_or_else(|| file.name()), file)
-    };
-    (0..list.length()).filter_map(|idx| list.get(idx)).map(name).collect()
+/// What a drop event carries. The browser empties the event when its handler returns, so this must be called in it.
+#[must_use]
+pub fn of_drop(transfer: &DataTransfer) -> Vec<FileSystemEntry> {
+    let items = transfer.items();
+    let mut entries = Vec::new();
+    for idx in 0..items.length() {
+        if let Some(item) = items.get(idx)
+            && let Ok(Some(entry)) = item.webkit_get_as_entry()
+        {
+            entries.push(entry);
+        }
+    }
+    entries
 }
 
-pub(super) async fn dropped(transfer: &DataTransfer) -> Vec<(String, File)> {
-    transfer.files().map(|list| listed(&list)).unwrap_or_default()
+/// Walks dropped entries to their files.
+pub async fn walk(entries: Vec<FileSystemEntry>) -> Result<Vec<Picked>, String> {
+    let mut waiting = entries;
+    let mut picked: Vec<Picked> = Vec::new();
+    while let Some(entry) = waiting.pop() {
+        if entry.is_file() {
+            let file = file_of(entry.unchecked_ref()).await?;
+            picked.push((entry.full_path().trim_start_matches('/').to_owned(), file));
+            if picked.len() > MOST_FILES {
+                return Err(format!("more than {MOST_FILES} files were dropped; drop the .mlpackage alone"));
+            }
+        } else if entry.is_directory() {
+            waiting.extend(children_of(entry.unchecked_ref()).await?);
+        }
+    }
+    picked.sort_by(|a, b| a.0.cmp(&b.0));
+    Ok(picked)
+}
+
+fn unreadable(error: &JsValue) -> String {
+    let name = js_sys::Reflect::get(error, &JsValue::from_str("message")).ok().and_then(|text| text.as_string());
+    format!("the browser would not read what was dropped ({}); use the button instead", name.unwrap_or_default())
+}
+
+async fn file_of(entry: &FileSystemFileEntry) -> Result<File, String> {
+    let promise = Promise::new(&mut |resolve, reject| {
+        entry.file_with_callback_and_callback(&resolve, &reject);
+    });
+    let file = JsFuture::from(promise).await.map_err(|error| unreadable(&error))?;
+    file.dyn_into().map_err(|error| unreadable(&error))
+}
+
+async fn children_of(entry: &FileSystemDirectoryEntry) -> Result<Vec<FileSystemEntry>, String> {
+    let reader = entry.create_reader();
+    let mut children = Vec::new();
+    // A call gives at most a hundred; an empty answer is the end.
+    loop {
+        let promise = Promise::new(&mut |resolve, reject| {
+            let failed = Closure::once_into_js(move |error: JsValue| {
+                let _ = reject.call1(&JsValue::NULL, &error);
+            });
+            let _ = reader.read_entries_with_callback_and_callback(&resolve, failed.unchecked_ref());
+        });
+        let batch = JsFuture::from(promise).await.map_err(|error| unreadable(&error))?;
+        let batch: Array = batch.dyn_into().map_err(|error| unreadable(&error))?;
+        if batch.length() == 0 {
+            return Ok(children);
+        }
+        children.extend(batch.iter().filter_map(|child| child.dyn_into().ok()));
+    }
 }

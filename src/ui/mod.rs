@@ -5,7 +5,7 @@
 //! Absent on purpose: a router, a store, and any knowledge about models or devices.
 
 mod answers;
-mod files;
+pub mod files;
 mod icon;
 mod link;
 mod masthead;
@@ -16,6 +16,7 @@ mod picture;
 mod rail;
 mod sheet;
 mod state;
+pub mod worker;
 
 use leptos::{ev, html, prelude::*};
 
@@ -24,9 +25,12 @@ use self::{
     state::State,
 };
 
-/// Puts the page into the document.
-pub fn mount() {
-    leptos::mount::mount_to_body(app);
+/// Starts whatever this context is for: the page, or a worker that waits to be called.
+pub fn start() {
+    if web_sys::window().is_some() {
+        console_error_panic_hook::set_once();
+        leptos::mount::mount_to_body(app);
+    }
 }
 
 fn app() -> AnyView {

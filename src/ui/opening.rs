@@ -1,17 +1,25 @@
 //! Opening a package: a file, a folder, or either dropped. It is read here and sent nowhere.
 
-use std::sync::Arc;
+use std::{
+    future::poll_fn,
+    pin::Pin,
+    sync::Arc,
+    task::Poll,
+};
 
 use leptos::{ev, prelude::*};
 use wasm_bindgen_futures::spawn_local;
-use web_sys::File;
 
-use crate::{format::ReadError, scenario::ModelRef};
+use crate::{
+    format::{Package, ReadError},
+    scenario::ModelRef,
+};
 
 use super::{
-    files,
+    files::{self, Picked},
     icon::{Icon, icon},
     state::State,
+    worker,
 };
 
 /// How far the reading is.
@@ -27,44 +35,60 @@ enum Reading {
 struct Opening {
     state: State,
     reading: RwSignal<Reading>,
-    /// Counts attempts, so that a cancelled one that ends late changes nothing.
-    attempt: StoredValue<u32>,
+    /// The reader at work; dropping it stops its worker.
+    work: StoredValue<Option<Work>, LocalStorage>,
 }
 
+type Work = Pin<Box<dyn Future<Output = Result<Package, ReadError>>>>;
+
 impl Opening {
-    fn start(self, files: Vec<(String, File)>) {
+    fn start(self, files: Vec<Picked>) {
         let Some((path, _)) = files.first() else { return };
-        let name = path.split('/').next().unwrap_or(path).to_owned();
-        let attempt = self.next();
-        self.reading.set(Reading::Yes(name));
+        self.reading.set(Reading::Yes(path.split('/').next().unwrap_or(path).to_owned()));
+        let work: Work = match worker::Opening::start(&files) {
+            Ok(opening) => Box::pin(opening.finish()),
+            Err(error) => return self.reading.set(Reading::Failed(error)),
+        };
+        self.work.set_value(Some(work));
         spawn_local(async move {
-            let read = files::open_package(files).await;
-            if self.attempt.get_value() != attempt {
-                return;
-            }
-            match read {
-                Ok(package) => {
-                    let name = package.name.clone();
-                    self.reading.set(Reading::No);
-                    batch_open(self.state, package, name);
+            // Taken out while it is asked, so that nothing is held while it answers; gone when it was cancelled.
+            let read = poll_fn(|context| {
+                let Some(mut work) = self.work.try_update_value(Option::take).flatten() else {
+                    return Poll::Ready(None);
+                };
+                match work.as_mut().poll(context) {
+                    Poll::Ready(read) => Poll::Ready(Some(read)),
+                    Poll::Pending => {
+                        self.work.set_value(Some(work));
+                        Poll::Pending
+                    }
                 }
-                Err(error) => self.reading.set(Reading::Failed(error)),
+            });
+            match read.await {
+                Some(Ok(package)) => {
+                    self.reading.set(Reading::No);
+                    plan(self.state, package);
+                }
+                Some(Err(error)) => self.reading.set(Reading::Failed(error)),
+                None => {}
             }
         });
     }
 
-    fn cancel(self) {
-        self.next();
-        self.reading.set(Reading::No);
+    fn fail(self, what: String) {
+        let file = "the dropped files".to_owned();
+        self.reading.set(Reading::Failed(ReadError { file, offset: None, what, hint: String::new() }));
     }
 
-    fn next(self) -> u32 {
-        self.attempt.update_value(|attempt| *attempt = attempt.wrapping_add(1));
-        self.attempt.get_value()
+    fn cancel(self) {
+        self.work.set_value(None);
+        self.reading.set(Reading::No);
     }
 }
 
-fn batch_open(state: State, package: crate::format::Package, name: String) {
+/// The package that was read becomes the model of the scenario.
+fn plan(state: State, package: Package) {
+    let name = package.name.clone();
     state.package.set(Some(Arc::new(package)));
     state.notes.set(Vec::new());
     state.scenario.update(|scenario| {
@@ -74,14 +98,18 @@ fn batch_open(state: State, package: crate::format::Package, name: String) {
 }
 
 pub(super) fn opening(state: State) -> AnyView {
-    let opening = Opening { state, reading: RwSignal::new(Reading::No), attempt: StoredValue::new(0) };
+    let opening = Opening { state, reading: RwSignal::new(Reading::No), work: StoredValue::new_local(None) };
     let over = RwSignal::new(false);
     let drop = move |event: ev::DragEvent| {
         event.prevent_default();
         over.set(false);
-        if let Some(transfer) = event.data_transfer() {
-            spawn_local(async move { opening.start(files::dropped(&transfer).await) });
-        }
+        let entries = event.data_transfer().map(|transfer| files::of_drop(&transfer)).unwrap_or_default();
+        spawn_local(async move {
+            match files::walk(entries).await {
+                Ok(files) => opening.start(files),
+                Err(what) => opening.fail(what),
+            }
+        });
     };
     let hover = move |event: ev::DragEvent| {
         event.prevent_default();
@@ -90,7 +118,7 @@ pub(super) fn opening(state: State) -> AnyView {
     let chosen = move |event: ev::Event| {
         let input = event_target::<web_sys::HtmlInputElement>(&event);
         let list = input.files();
-        opening.start(list.map(|list| files::listed(&list)).unwrap_or_default());
+        opening.start(list.map(|list| files::of_list(&list)).unwrap_or_default());
         // The same file can be chosen again after it changed.
         input.set_value("");
     };

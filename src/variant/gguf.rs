@@ -8,7 +8,9 @@
 
 use super::{
     GgufType,
-    storage::{Pieces, Row, Use, plain},
+    file::plain,
+    row::{Row, Use},
+    stored::Pieces,
 };
 
 /// A tensor type of ggml.
@@ -50,7 +52,7 @@ impl GgmlType {
 
     fn bytes(self, elements: u64) -> u64 {
         let (size, bytes) = self.block();
-        elements.div_ceil(size) * bytes
+        elements.div_ceil(size).saturating_mul(bytes)
     }
 
     /// The type that a row of that length can have.
@@ -100,10 +102,12 @@ pub(super) struct Layers {
     pub(super) all: u64,
 }
 
-/// Layers that `llama-quant.cpp` gives more bits.
-fn gets_more_bits(layer: u64, all: u64) -> bool {
-    let eighth = all / 8;
-    layer < eighth || layer >= 7 * all / 8 || (layer - eighth) % 3 == 2
+/// How many of the first `n` of `all` layers `llama-quant.cpp` gives more bits: the first and the last eighth, and every
+/// third between.
+fn n_more_bits(n: u64, all: u64) -> u64 {
+    let head = all / 8;
+    let tail = all.saturating_mul(7) / 8;
+    n.min(head) + n.min(tail).saturating_sub(head) / 3 + n.saturating_sub(tail)
 }
 
 /// What the row becomes: for each tensor type the copies that get it. At most two types occur in one row.
@@ -126,7 +130,7 @@ pub(super) fn types(row: &Row<'_>, kind: GgufType, layers: Layers) -> [(GgmlType
                 Sensitive::No => one(GgmlType::Q4K),
                 Sensitive::Value | Sensitive::Down => {
                     let end = layers.first.saturating_add(copies).min(layers.all);
-                    let more = (layers.first..end).filter(|layer| gets_more_bits(*layer, layers.all)).count() as u64;
+                    let more = n_more_bits(end, layers.all).saturating_sub(n_more_bits(layers.first, layers.all));
                     [(GgmlType::Q6K.fit(width), more), (GgmlType::Q4K.fit(width), copies.saturating_sub(more))]
                 }
             },
@@ -145,11 +149,15 @@ mod tests {
 
     #[test]
     fn half_of_the_layers_get_more_bits() {
-        let n = |all: u64| (0..all).filter(|layer| gets_more_bits(*layer, all)).count();
+        let more = |layer: u64, all: u64| layer < all / 8 || layer >= 7 * all / 8 || (layer - all / 8) % 3 == 2;
+        for all in 1..130 {
+            for n in 0..=all {
+                let counted = (0..n).filter(|layer| more(*layer, all)).count() as u64;
+                assert_eq!(n_more_bits(n, all), counted, "{n} of {all}");
+            }
+        }
         // 32 layers: 4 + 4 at the ends and every third of the 24 between.
-        assert_eq!(n(32), 16);
-        assert_eq!(n(8), 4);
-        assert!((13..=15).contains(&n(28)));
+        assert_eq!(n_more_bits(32, 32), 16);
     }
 
     #[test]

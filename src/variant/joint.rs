@@ -3,9 +3,11 @@
 
 use super::{
     TableScope,
+    file::{packed, piece},
     palettize::palettize,
     prune::{mask, n_nonzero},
-    storage::{Pieces, Reason, Row, packed, piece},
+    row::Row,
+    stored::{Pieces, Reason},
 };
 
 /// What the weight becomes.

@@ -4,7 +4,11 @@
 //! A row that the group does not divide stays in floating point (the rule of `mlx_lm`). Tables that the converter made
 //! (masks, rotary tables) are not in the file: MLX computes them.
 
-use super::storage::{Pieces, Reason, Row, Use, packed, plain};
+use super::{
+    file::{packed, plain},
+    row::{Row, Use},
+    stored::{Pieces, Reason},
+};
 
 /// Bytes of one value of the model (fp16 or bf16).
 pub(super) const VALUE_BYTES: u64 = 2;
@@ -23,8 +27,8 @@ pub(super) fn quantize(row: &Row<'_>, bits: u32, group: u32) -> Result<Pieces, R
     let n_groups = row.elements / group;
     Ok(Pieces {
         data: plain(packed(row.elements, bits)),
-        scale: plain(n_groups * VALUE_BYTES),
-        offset: plain(n_groups * VALUE_BYTES),
+        scale: plain(n_groups.saturating_mul(VALUE_BYTES)),
+        offset: plain(n_groups.saturating_mul(VALUE_BYTES)),
         ..Pieces::default()
     })
 }

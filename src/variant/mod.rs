@@ -6,6 +6,7 @@
 //! rows to the file; a weight that the tool leaves alone says why. Absent on purpose: speed and placement, which depend
 //! on a device, weight values, and quality.
 
+mod file;
 mod gguf;
 mod id;
 mod joint;
@@ -13,12 +14,15 @@ mod mlx;
 mod palettize;
 mod prune;
 mod quantize;
+mod row;
 mod spec;
 mod storage;
+mod stored;
 
 pub use gguf::GgmlType;
 pub use id::EVERY;
-pub use storage::{Piece, Pieces, Reason, Site, Storage, Stored, StoredAs, StoredWeight, Touch, store};
+pub use storage::{Storage, store};
+pub use stored::{Piece, Pieces, Reason, Site, Stored, StoredAs, StoredWeight, Touch};
 
 use serde::{Deserialize, Serialize};
 

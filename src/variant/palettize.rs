@@ -6,7 +6,9 @@
 
 use super::{
     TableScope,
-    storage::{Pieces, Reason, Row, packed, piece},
+    file::{packed, piece},
+    row::Row,
+    stored::{Pieces, Reason},
 };
 use crate::model::OpKind;
 
@@ -35,10 +37,10 @@ pub(super) fn palettize(
     }
     let n_tables = channels / group;
     let n_indices = row.elements / vector;
-    let n_entries = n_tables * (1 << bits.min(8)) * vector;
+    let n_entries = n_tables.saturating_mul((1 << bits.min(8)) * vector);
     let pieces = Pieces {
         data: piece(n_indices, packed(n_indices, bits)),
-        table: piece(n_entries, n_entries * value_bytes),
+        table: piece(n_entries, n_entries.saturating_mul(value_bytes)),
         ..Pieces::default()
     };
     Ok((pieces, n_tables))

@@ -5,21 +5,26 @@
 //! fp16 makes real files smaller by up to half a percent. (With NumPy 2, coremltools 9.0 prunes nothing in fp16 weights
 //! of more than 65,504 elements and the file grows; this is the intended result.)
 
-use super::storage::{Pieces, Row, packed, piece};
+use super::{
+    file::{packed, piece},
+    row::Row,
+    stored::Pieces,
+};
 
 /// Values that are left of `elements`.
 pub(super) fn n_nonzero(elements: u64, percent: u32) -> u64 {
     if percent == 0 || elements == 0 {
         return elements;
     }
-    let below = u128::from(elements - 1) * u128::from(percent.min(100)) / 100;
-    elements - 1 - u64::try_from(below).unwrap_or(elements - 1)
+    let (last, percent) = (elements - 1, u64::from(percent.min(100)));
+    // ⌊p(n−1)/100⌋, in two steps so that it cannot overflow.
+    last - (last / 100 * percent + last % 100 * percent / 100)
 }
 
 /// What the weight becomes.
 pub(super) fn prune(row: &Row<'_>, percent: u32, value_bytes: u64) -> Pieces {
     let left = n_nonzero(row.elements, percent);
-    Pieces { data: piece(left, left * value_bytes), mask: mask(row.elements), ..Pieces::default() }
+    Pieces { data: piece(left, left.saturating_mul(value_bytes)), mask: mask(row.elements), ..Pieces::default() }
 }
 
 /// The bit mask of a sparse weight.

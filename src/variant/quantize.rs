@@ -6,7 +6,9 @@
 
 use super::{
     ScaleScope,
-    storage::{Dialect, Pieces, Reason, Row, packed, piece, shared_piece},
+    file::{packed, piece, shared_piece},
+    row::{Dialect, Row},
+    stored::{Pieces, Reason},
 };
 
 /// What the weight becomes.
@@ -27,7 +29,7 @@ pub(super) fn quantize(
             if size == 0 || !inputs.is_multiple_of(size) {
                 return Err(Reason::BlockDoesNotDivide);
             }
-            channels * (inputs / size)
+            channels.saturating_mul(inputs / size)
         }
     };
     let offset = match dialect {
@@ -36,7 +38,7 @@ pub(super) fn quantize(
     };
     Ok(Pieces {
         data: piece(row.elements, packed(row.elements, bits)),
-        scale: piece(n_scales, n_scales * value_bytes),
+        scale: piece(n_scales, n_scales.saturating_mul(value_bytes)),
         offset,
         ..Pieces::default()
     })

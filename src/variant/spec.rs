@@ -5,7 +5,7 @@
 //! `tests/cases/variant_sizes`, whose test prints predicted against real. Headers of GGUF and safetensors files follow
 //! from their formats; what a tokenizer costs is a wide assumption.
 
-use super::storage::{Dialect, StoredAs};
+use super::{row::Dialect, stored::StoredAs};
 use crate::{
     model::{Function, Op, OpKind, Sym},
     units::{Basis, Bytes, Figure},
@@ -46,22 +46,43 @@ pub(super) struct Program {
     pub(super) n_consts: u64,
     /// Inputs that `linear_quantize_activations` puts a quantize/dequantize pair before.
     pub(super) n_quantized_inputs: u64,
+    /// Different values among them: pairs before the same value may be merged.
+    pub(super) n_quantized_values: u64,
 }
 
 impl Program {
-    /// Counts one operation.
-    pub(super) fn note(&mut self, function: &Function, op: &Op, times: u32, x: Option<Sym>, y: Option<Sym>) {
+    /// Counts one operation; `seen` marks the values of the function that have a pair already.
+    pub(super) fn note(
+        &mut self,
+        function: &Function,
+        op: &Op,
+        times: u32,
+        (x, y): (Option<Sym>, Option<Sym>),
+        seen: &mut [bool],
+    ) {
         let times = u64::from(times);
         self.n_ops += times;
         let live = |param: Option<Sym>| {
             let value = op.inputs.iter().find(|(sym, _)| Some(*sym) == param).and_then(|(_, values)| values.first());
-            value.is_some_and(|value| function.weight(*value).is_none() && function.literal(*value).is_none())
+            value.filter(|value| function.weight(**value).is_none() && function.literal(**value).is_none())
         };
-        self.n_quantized_inputs += match op.kind {
-            OpKind::Conv | OpKind::Linear | OpKind::AvgPool | OpKind::MaxPool if live(x) => times,
-            OpKind::Add if live(x) && live(y) => 2 * times,
-            _ => 0,
+        let quantized = match op.kind {
+            OpKind::Conv | OpKind::Linear | OpKind::AvgPool | OpKind::MaxPool => [live(x), None],
+            OpKind::Add => match (live(x), live(y)) {
+                (Some(x), Some(y)) => [Some(x), Some(y)],
+                (None | Some(_), None | Some(_)) => return,
+            },
+            _ => return,
         };
+        for value in quantized.into_iter().flatten() {
+            self.n_quantized_inputs += times;
+            if let Some(seen) = seen.get_mut(value.0 as usize)
+                && !*seen
+            {
+                *seen = true;
+                self.n_quantized_values += times;
+            }
+        }
     }
 
     /// The specification of the dense program.
@@ -86,8 +107,6 @@ pub(super) struct Added {
     value: f64,
     low: f64,
     high: f64,
-    /// Inputs with a quantize/dequantize pair.
-    pub(super) quantized_inputs: u64,
 }
 
 impl Added {
@@ -115,11 +134,16 @@ impl Added {
         self.high += high * times;
     }
 
+    /// Counts the quantize/dequantize pairs of a program: between all inputs and one for each value.
+    pub(super) fn note_pairs(&mut self, program: &Program) {
+        let (few, many) = (program.n_quantized_values as f64, program.n_quantized_inputs as f64);
+        self.value += PER_PAIR.0 * (few + many) / 2.0;
+        self.low += PER_PAIR.1 * few;
+        self.high += PER_PAIR.2 * many;
+    }
+
     /// The bytes.
-    pub(super) fn bytes(mut self) -> Figure<Bytes> {
-        if self.quantized_inputs > 0 {
-            self.add(PER_PAIR, self.quantized_inputs);
-        }
+    pub(super) fn bytes(self) -> Figure<Bytes> {
         if self.value == 0.0 {
             return Figure::exact(Bytes::ZERO);
         }

@@ -1,2 +1,40 @@
 //! `cargo xtask`: sets up what is missing, then builds, serves or tests.
-fn main() {}
+//!
+//! `serve [--port N]` builds the page and serves it on this machine. `test` is everything CI runs. `build` makes the
+//! static site in `dist/`. `size` measures it. No dependencies: it must build in a second on a machine with nothing.
+
+mod check;
+mod run;
+mod size;
+mod tools;
+
+use std::process::ExitCode;
+
+const HELP: &str = "\
+cargo xtask serve [--port N]   build the page and serve it on http://127.0.0.1:8080
+cargo xtask test               everything: format, lints, tests, the site, its size, a real browser
+cargo xtask build              the static site, in dist/
+cargo xtask size               what the page weighs over the network";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = args.iter().map(String::as_str).collect();
+    let done = match words.as_slice() {
+        ["serve"] => tools::web().and_then(|path| run::serve(&path, "8080")),
+        ["serve", "--port", port] => tools::web().and_then(|path| run::serve(&path, port)),
+        ["build"] => tools::web().and_then(|path| run::build(&path)),
+        ["size"] => size::report(size::Gate::Off),
+        ["test"] => check::everything(),
+        _ => {
+            println!("{HELP}");
+            return if words.is_empty() || words == ["--help"] { ExitCode::SUCCESS } else { ExitCode::from(2) };
+        }
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(what) => {
+            eprintln!("xtask: {what}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -122,7 +122,7 @@ TWINS = {
     "llama8l_tied": {"fp16": ["llama8l_a_tied_seq64_fp16_ios17"]},
     "llama4l_32k_tied": {"lut6": ["llama_vocab32k_tied_pal6_ios17"]},
     "tinyllama1b": {"fp16": ["tinyllama1b_stateful_fp16_ios18"], "lut4": ["tinyllama1b_stateful_pal4_uniform_ios18"]},
-    "resnet18": {"fp16": ["resnet18_fp16_ios18"], "lut4": ["conv_pal4_kmeans_realistic_ios17"]},
+    "resnet18": {"fp16": ["resnet18_fp16_ios18"]},
 }
 
 def entry(variant, spec_version, sizes, origin):

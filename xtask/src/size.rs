@@ -1,0 +1,64 @@
+//! What the first load of the page weighs over the network, file by file, compressed with brotli 11.
+
+use std::fs;
+
+use crate::run::{command, output, root};
+
+/// Whether a page over the budget is an error.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Gate {
+    /// It is.
+    On,
+    /// It is only shown.
+    Off,
+}
+
+/// What the page may weigh, in bytes.
+const MOST: u64 = 220_000;
+/// What it aims for.
+const AIM: u64 = 180_000;
+
+/// Node has brotli; no tool has to be installed for it. Prints `compressed raw` of each file named.
+const SCRIPT: &str = "\
+const {readFileSync} = require('fs'), z = require('zlib'); \
+for (const f of process.argv.slice(1)) { const b = readFileSync(f); \
+console.log(z.brotliCompressSync(b, {params: {[z.constants.BROTLI_PARAM_QUALITY]: 11, \
+[z.constants.BROTLI_PARAM_LGWIN]: 22}}).length, b.length); }";
+
+/// Prints the table; with the gate on, a page over the budget is an error.
+pub fn report(gate: Gate) -> Result<(), String> {
+    let dist = root().join("dist");
+    let entries = fs::read_dir(&dist).map_err(|error| format!("{}: {error}; `cargo xtask build` makes it", dist.display()))?;
+    let is_loaded = |name: &str| {
+        let ending = name.rsplit('.').next().unwrap_or_default();
+        // The worker's script is asked for when a file is opened; headers and pictures are not part of the first load.
+        ["html", "js", "css", "wasm"].contains(&ending) && name != "worker.js" && name != "embed.js"
+    };
+    let mut names: Vec<String> = entries
+        .flatten()
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .filter(|name| is_loaded(name))
+        .collect();
+    names.sort();
+    let paths: Vec<String> = names.iter().map(|name| dist.join(name).to_string_lossy().into_owned()).collect();
+    let mut args = vec!["-e", SCRIPT, "--"];
+    args.extend(paths.iter().map(String::as_str));
+    let printed = output(command("node", &args, None)).ok_or("node could not compress the site")?;
+    let (mut sum, mut raw_sum) = (0, 0);
+    println!("\n{:>10} {:>10}  file", "brotli", "raw");
+    for (name, line) in names.iter().zip(printed.lines()) {
+        let mut numbers = line.split_whitespace().map(|number| number.parse::<u64>().unwrap_or(0));
+        let (small, raw) = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
+        sum += small;
+        raw_sum += raw;
+        println!("{small:>10} {raw:>10}  {name}");
+    }
+    println!("{sum:>10} {raw_sum:>10}  all (aim {AIM}, at most {MOST})\n");
+    if names.iter().all(|name| !name.ends_with(".wasm")) {
+        return Err("dist/ has no wasm: the build is not whole".to_owned());
+    }
+    if gate == Gate::On && sum > MOST {
+        return Err(format!("the page weighs {sum} bytes, more than {MOST}"));
+    }
+    Ok(())
+}
