@@ -107,9 +107,8 @@ impl Call<'_> {
         let layers = self.arch.groups.iter().flat_map(|group| &group.layers);
         let window = layers.filter_map(|layer| layer.window).map(u64::from).max();
         let global = self.seen(l, "causal_mask", "position", self.capacity, is_prefill);
-        let local = window.map(|window| {
-            self.seen(l, "window_mask", "window_position", window.min(self.capacity), is_prefill)
-        });
+        let local =
+            window.map(|window| self.seen(l, "window_mask", "window_position", window.min(self.capacity), is_prefill));
         Inputs { is_prefill, angles, global, local }
     }
 
