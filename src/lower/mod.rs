@@ -6,6 +6,7 @@
 
 mod decoder;
 mod diffusion;
+mod layers;
 mod mlp;
 mod speech;
 mod text_encoder;

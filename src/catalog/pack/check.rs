@@ -99,7 +99,16 @@ fn number(written: &Value, units: FieldUnits) -> Result<f64, String> {
 }
 
 fn is_kebab_case(id: &str) -> bool {
-    let word = |word: &str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+    let is_plain = |b: &u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+    // A dot stands between two digits only: the `3.2` of a model's name.
+    let is_version_dot = |window: &[u8]| matches!(window, [a, b'.', b] if a.is_ascii_digit() && b.is_ascii_digit());
+    let word = |word: &str| {
+        let bytes = word.as_bytes();
+        let n_dots = bytes.iter().filter(|b| **b == b'.').count();
+        !bytes.is_empty()
+            && bytes.iter().all(|b| is_plain(b) || *b == b'.')
+            && bytes.windows(3).filter(|window| is_version_dot(window)).count() == n_dots
+    };
     id.split('-').all(word)
 }
 
