@@ -13,7 +13,7 @@ use crate::{
     },
 };
 
-use super::view::View;
+use super::view::{SeriesRow, View};
 
 const GIB: f64 = 1_073_741_824.0;
 const MIB: f64 = 1_048_576.0;
@@ -40,8 +40,8 @@ pub fn memory(view: &View, width: u32) -> Chart {
         ink,
         span: Span { value: *bytes, low: *bytes, high: *bytes, text: text.clone() },
     };
-    let limit = |(name, bytes, text): &(&'static str, f64, String)| Limit {
-        kind: if *name == "all RAM" { LimitKind::Reference } else { LimitKind::Barrier },
+    let limit = |(idx, (name, bytes, text)): (usize, &(&'static str, f64, String))| Limit {
+        kind: if bar.holds == Some(idx) { LimitKind::Barrier } else { LimitKind::Reference },
         at: *bytes,
         label: format!("{name}: {text}"),
     };
@@ -51,15 +51,15 @@ pub fn memory(view: &View, width: u32) -> Chart {
         parts: bar.parts.iter().zip(INKS).map(part).collect(),
         total: Span { value, low, high, text: iec_bytes(Bytes::of(value)) },
         total_name: "Together".to_owned(),
-        limits: bar.limits.iter().map(limit).collect(),
+        limits: bar.limits.iter().enumerate().map(limit).collect(),
     };
     stack(&frame, &stacked)
 }
 
-/// Size of the bundle and speed of every variant on the picked units.
+/// Size of the bundle and speed of the variants that are `shown`, on the picked units.
 #[must_use]
-pub fn variants(view: &View, width: u32) -> Chart {
-    let rows = &view.series;
+pub fn variants(view: &View, shown: impl Fn(&SeriesRow) -> bool, width: u32) -> Chart {
+    let rows: Vec<&SeriesRow> = view.series.iter().filter(|row| shown(row)).collect();
     let frame = Frame {
         id: "variants".to_owned(),
         title: format!("Bundle and {} by variant", view.speed_name),

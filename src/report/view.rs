@@ -2,7 +2,7 @@
 
 use crate::{
     catalog::{Catalog, Fact, TopsMeaning},
-    estimate::{Estimate, Status, overall},
+    estimate::{Estimate, LimitKind, Status, overall},
     machine::{Machine, Unit},
     placement::Prepared,
     scenario::{Pick, Units},
@@ -14,7 +14,7 @@ use crate::{
 };
 
 use super::{
-    answer::{Answer, Cell, Chosen},
+    answer::{Answer, Cell, Chosen, keeps_quality},
     words,
 };
 
@@ -145,6 +145,8 @@ pub struct MatrixRow {
     pub cells: Vec<MatrixCell>,
     /// Whether the one cell stands for all columns.
     pub spans: bool,
+    /// Whether usable quality can be expected without retraining or calibration.
+    pub keeps_quality: bool,
 }
 
 /// One cell.
@@ -181,6 +183,8 @@ pub struct MemoryBar {
     pub total: (f64, f64, f64),
     /// Name, bytes and text of each limit, smallest first.
     pub limits: Vec<(&'static str, f64, String)>,
+    /// The limit that holds for this app; the others are there to compare.
+    pub holds: Option<usize>,
     /// What the whole bar stands for.
     pub description: String,
 }
@@ -227,6 +231,8 @@ pub struct SeriesRow {
     pub speed_text: String,
     /// Whether it is the picked variant.
     pub is_picked: bool,
+    /// Whether usable quality can be expected without retraining or calibration.
+    pub keeps_quality: bool,
 }
 
 /// The answer in one sentence.
@@ -238,7 +244,7 @@ pub fn sentence(model_name: &str, machine: &Machine, cell: &Cell) -> Sentence {
         (_, Ok(latency)) => format!(", about {} a run", words::time_range(latency)),
         (Err(_), Err(_)) => String::new(),
     };
-    let as_what = format!("as {} on {}", cell.variant.label(), words::units(cell.units));
+    let as_what = format!("as {} on {}", cell.variant.label(), words::on_units(cell.units));
     let name = &machine.name;
     let status = cell.status();
     let because = || {
@@ -271,7 +277,7 @@ pub fn view(chosen: &Chosen, machine: &Machine, answer: &Answer, functions: &[Pr
         status: cell.status(),
         picked: answer.picked,
         recommended: answer.recommended,
-        picked_name: format!("{}, {}", cell.variant.label(), words::units(cell.units)),
+        picked_name: format!("{} on {}", cell.variant.label(), words::on_units(cell.units)),
         is_recommended: answer.picked == answer.recommended,
         figures: figures(&cell.estimate),
         matrix: matrix(answer),
@@ -288,7 +294,6 @@ pub fn view(chosen: &Chosen, machine: &Machine, answer: &Answer, functions: &[Pr
 
 /// The figure that a person has to understand to understand the verdict.
 fn binding(estimate: &Estimate) -> FigureKey {
-    use crate::estimate::LimitKind;
     match overall(&estimate.verdicts).map(|verdict| verdict.kind) {
         Some(LimitKind::AppMemory) | None => FigureKey::Memory,
         Some(LimitKind::CellularPrompt) => FigureKey::Download,
@@ -392,6 +397,7 @@ fn matrix(answer: &Answer) -> Vec<Group> {
                 bundle: si_bytes(cell.estimate.bundle.value),
                 cells: Vec::new(),
                 spans: cell.variant.runtime != Runtime::CoreMl,
+                keeps_quality: keeps_quality(&cell.variant),
             });
         }
         if let Some(row) = group.rows.last_mut() {
@@ -464,16 +470,19 @@ fn memory_bar(machine: &Machine, estimate: &Estimate) -> MemoryBar {
     let total = memory.total();
     let mut limits: Vec<(&'static str, f64, String)> = Vec::new();
     if let Some(limit) = machine.app_memory {
-        limits.push(("one app", limit.value.get(), iec_bytes(limit.value)));
+        limits.push(("limit of an app", limit.value.get(), iec_bytes(limit.value)));
     }
     if let Some(limit) = machine.app_memory_entitled
         && Some(limit) != machine.app_memory
     {
-        limits.push(("one app with the entitlement", limit.value.get(), iec_bytes(limit.value)));
+        limits.push(("with the entitlement", limit.value.get(), iec_bytes(limit.value)));
     }
     if let Some(ram) = machine.ram {
-        limits.push(("all RAM", ram.get(), iec_bytes(ram)));
+        limits.push(("all memory", ram.get(), iec_bytes(ram)));
     }
+    let allowed = estimate.verdicts.iter().find(|verdict| verdict.kind == LimitKind::AppMemory);
+    let allowed = allowed.and_then(|verdict| verdict.allowed).map(|allowed| allowed.value.get());
+    let holds = limits.iter().position(|(_, bytes, _)| Some(*bytes) == allowed);
     let known: Vec<String> = limits.iter().map(|(name, _, text)| format!("{name} {text}")).collect();
     MemoryBar {
         parts: vec![
@@ -484,6 +493,7 @@ fn memory_bar(machine: &Machine, estimate: &Estimate) -> MemoryBar {
         ],
         total: (total.value.get(), total.low.get(), total.high.get()),
         limits,
+        holds,
         description: format!(
             "{} ({}) against {}",
             iec_bytes(total.value),
@@ -568,6 +578,7 @@ fn series(answer: &Answer, picked: &Cell) -> Vec<SeriesRow> {
             bundle_text: words::size_range(&bundle),
             speed_text,
             is_picked: cell.variant == picked.variant,
+            keeps_quality: keeps_quality(&cell.variant),
         });
     }
     rows
@@ -641,5 +652,8 @@ fn model_lines(chosen: &Chosen) -> Vec<Line> {
 /// The columns of the matrix: what each choice of units is called.
 #[must_use]
 pub fn columns() -> [&'static str; 4] {
-    Units::EVERY.map(words::units)
+    Units::EVERY.map(|units| match units {
+        Units::All => "All units",
+        Units::CpuAndNe | Units::CpuAndGpu | Units::CpuOnly => words::units(units),
+    })
 }

@@ -27,13 +27,13 @@ pub(super) fn matrix(state: State) -> AnyView {
                 <div>
                     <h2 id="matrix">"Every variant on this device"</h2>
                     <p class="panel-note">
-                        "Whether it fits, speed and memory. Press a cell to plan it. The bar compares speeds; the mark \
-                        is the unit that does most of the work: "
-                        {legend()}
+                        "Press a cell to plan it. The bar compares speeds; its colour and mark are the unit that does most \
+                        of the work:"
                     </p>
+                    <p class="panel-note chips">{legend()}</p>
                 </div>
             </header>
-            <div class="scroller" tabindex="0" role="region" aria-labelledby="matrix">
+            <div class="scroller" data-all=move || state.everything.get().then_some("") tabindex="0" role="region" aria-labelledby="matrix">
                 <table class="matrix">
                     <thead>
                         <tr>
@@ -44,6 +44,14 @@ pub(super) fn matrix(state: State) -> AnyView {
                     {body}
                 </table>
             </div>
+            <label class="check matrix-all">
+                <input
+                    type="checkbox"
+                    prop:checked=state.everything
+                    on:change=move |event| state.everything.set(event_target_checked(&event))
+                />
+                <span>"Show every variant, with those that lose quality unless you retrain or calibrate"</span>
+            </label>
         </section>
     }
     .into_any()
@@ -54,7 +62,13 @@ fn legend() -> AnyView {
 }
 
 fn rows(state: State, view: &View, group: &Group) -> AnyView {
-    let rows: Vec<AnyView> = group.rows.iter().map(|row| line(state, view, row)).collect();
+    let everything = state.everything.get();
+    let picked = |row: &&MatrixRow| row.cells.iter().any(|cell| view.picked == Some(cell.idx));
+    let shown = group.rows.iter().filter(|row| everything || row.keeps_quality || picked(row));
+    let rows: Vec<AnyView> = shown.map(|row| line(state, view, row)).collect();
+    if rows.is_empty() {
+        return ().into_any();
+    }
     view! {
         <tbody>
             <tr class="matrix-group">

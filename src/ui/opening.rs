@@ -1,11 +1,6 @@
 //! Opening a package: a file, a folder, or either dropped. It is read here and sent nowhere.
 
-use std::{
-    future::poll_fn,
-    pin::Pin,
-    sync::Arc,
-    task::Poll,
-};
+use std::{future::poll_fn, pin::Pin, sync::Arc, task::Poll};
 
 use leptos::{ev, prelude::*};
 use wasm_bindgen_futures::spawn_local;
@@ -132,11 +127,11 @@ pub(super) fn opening(state: State) -> AnyView {
         >
             <p>
                 "Or drop your own " <code>".mlpackage"</code> ", " <code>".mlmodel"</code> ", " <code>".mlmodelc"</code>
-                " or a zip of one. It is read here and sent nowhere."
+                ", or a zip of one. It is read here and sent nowhere."
             </p>
             <div class="drop-buttons">
                 <label class="button">
-                    {icon(Icon::Open)} "Open a file"
+                    {icon(Icon::Open)} "Open file"
                     <input
                         class="unseen-input"
                         type="file"
@@ -145,7 +140,7 @@ pub(super) fn opening(state: State) -> AnyView {
                     />
                 </label>
                 <label class="button">
-                    "Open a folder" <input class="unseen-input" type="file" prop:webkitdirectory=true on:change=chosen />
+                    "Open folder" <input class="unseen-input" type="file" prop:webkitdirectory=true on:change=chosen />
                 </label>
             </div>
             {move || progress(opening)}

@@ -6,7 +6,7 @@ use crate::{
     machine::Unit,
     report::{
         drawings,
-        view::{FunctionView, Line, View},
+        view::{FunctionView, Line, SeriesRow, View},
     },
 };
 
@@ -47,7 +47,11 @@ pub(super) fn variants(state: State) -> AnyView {
         };
         view! { {note} }.into_any()
     });
-    let draw = move || state.answer.get().ok().map(|view| drawings::variants(&view, state.width.get()));
+    let draw = move || {
+        let everything = state.everything.get();
+        let shown = |row: &SeriesRow| everything || row.keeps_quality || row.is_picked;
+        state.answer.get().ok().map(|view| drawings::variants(&view, shown, state.width.get()))
+    };
     panel("variants-panel", "Size and speed of the variants", note, picture(draw))
 }
 

@@ -55,11 +55,15 @@ pub(super) fn picture(draw: impl Fn() -> Option<Chart> + Send + Sync + 'static) 
         .into_any()
     };
     let legend = move || {
-        let keys = chart.get().keys;
+        let Chart { keys, marks, .. } = chart.get();
         (!keys.is_empty()).then(|| {
             let key = |key: crate::chart::Key| {
                 let class = format!("swatch {}", key.class);
-                view! { <li><span class=class></span>{key.name}</li> }.into_any()
+                // Where an entry stands for one mark, it can say the value as well.
+                let mut own = marks.iter().filter(|mark| mark.label == key.name);
+                let value = own.next().filter(|_| own.next().is_none()).map(|mark| mark.text.clone());
+                let value = view! { <span class="legend-value">{value}</span> };
+                view! { <li><span class=class></span>{key.name}" "{value}</li> }.into_any()
             };
             view! { <ul class="legend">{keys.into_iter().map(key).collect::<Vec<AnyView>>()}</ul> }.into_any()
         })

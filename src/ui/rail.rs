@@ -126,7 +126,7 @@ fn device(state: State) -> AnyView {
             <legend class="group-name">"Device"</legend>
             <div class="field">
                 <label class="label" for="device">
-                    "Model"
+                    "Apple device"
                     <span class="label-note">{move || chosen.with(controls::device_note)}</span>
                 </label>
                 <select class="select" id="device" on:change=move |event| choose(&event_target_value(&event))>

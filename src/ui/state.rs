@@ -27,6 +27,8 @@ pub(super) struct State {
     pub(super) answer: Memo<Result<Arc<View>, String>>,
     /// The figure that is being explained.
     pub(super) explained: RwSignal<Option<Why>>,
+    /// Whether variants that need retraining or calibration are listed as well.
+    pub(super) everything: RwSignal<bool>,
     /// Width that charts are drawn for, in CSS pixels.
     pub(super) width: RwSignal<u32>,
 }
@@ -48,6 +50,7 @@ impl State {
             notes: RwSignal::new(notes),
             answer,
             explained: RwSignal::new(None),
+            everything: RwSignal::new(false),
             width: RwSignal::new(0),
         }
     }
