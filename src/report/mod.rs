@@ -5,6 +5,7 @@
 
 pub mod answer;
 pub mod devices;
+pub mod inspect;
 pub mod plan;
 pub mod presets;
 pub mod variants;

@@ -21,7 +21,18 @@ pub fn everything() -> Result<(), String> {
         Ok(())
     })?;
     steps.step("lints of the page", || {
-        let args = ["clippy", "--features", "ui", "--target", "wasm32-unknown-unknown", "--bin", "app", "--", "-D", "warnings"];
+        let args = [
+            "clippy",
+            "--features",
+            "ui",
+            "--target",
+            "wasm32-unknown-unknown",
+            "--bin",
+            "app",
+            "--",
+            "-D",
+            "warnings",
+        ];
         run(command("cargo", &args, None))
     })?;
     steps.step("the static site", || crate::run::build(&path))?;
@@ -78,7 +89,8 @@ fn installed_browser() -> Option<PathBuf> {
     }
     let usual = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
     usual.iter().find_map(|name| {
-        let found = env::split_paths(&env::var_os("PATH")?).map(|folder| folder.join(name)).find(|path| path.is_file())?;
+        let found =
+            env::split_paths(&env::var_os("PATH")?).map(|folder| folder.join(name)).find(|path| path.is_file())?;
         output(command(&found.to_string_lossy(), &["--version"], None)).map(|_| found)
     })
 }

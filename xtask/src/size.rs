@@ -28,7 +28,8 @@ console.log(z.brotliCompressSync(b, {params: {[z.constants.BROTLI_PARAM_QUALITY]
 /// Prints the table; with the gate on, a page over the budget is an error.
 pub fn report(gate: Gate) -> Result<(), String> {
     let dist = root().join("dist");
-    let entries = fs::read_dir(&dist).map_err(|error| format!("{}: {error}; `cargo xtask build` makes it", dist.display()))?;
+    let entries =
+        fs::read_dir(&dist).map_err(|error| format!("{}: {error}; `cargo xtask build` makes it", dist.display()))?;
     let is_loaded = |name: &str| {
         let ending = name.rsplit('.').next().unwrap_or_default();
         // The worker's script is asked for when a file is opened; headers and pictures are not part of the first load.

@@ -12,7 +12,7 @@ use coreml_planner::{
     catalog::Catalog,
     estimate::Status,
     format::{self, Limits, Package},
-    report::{answer, devices, plan, presets, variants},
+    report::{answer, devices, inspect, plan, presets, variants},
     scenario::{DeviceRef, ModelRef, Pick, Scenario, Units, url},
     variant::Variant,
 };
@@ -140,8 +140,15 @@ fn inspect(parser: &mut Parser) -> Result<(), Stop> {
             other => return Err(other.unexpected().into()),
         }
     }
-    let path = path.ok_or_else(|| Stop::BadInput("inspect needs a path to a .mlpackage, .mlmodel or zip".to_owned()))?;
-    let _ = (as_json, open(&path)?); Ok(())
+    let path =
+        path.ok_or_else(|| Stop::BadInput("inspect needs a path to a .mlpackage, .mlmodel or zip".to_owned()))?;
+    let document = inspect::document(&open(&path)?);
+    if as_json {
+        json(&document)
+    } else {
+        say(&inspect::text(&document));
+        Ok(())
+    }
 }
 
 /// The arguments of `plan`, as they come.
@@ -205,9 +212,10 @@ fn plan(parser: &mut Parser) -> Result<(), Stop> {
     let chosen = answer::choose(&scenario, package.as_ref()).map_err(unanswerable)?;
     let mut answered = answer::answer(&chosen, &machine, &scenario);
     let variant = match &args.variant {
-        Some(id) => Some(Variant::from_id(id).ok_or_else(|| {
-            Stop::BadInput(format!("no variant `{id}`; `planner variants` lists them"))
-        })?),
+        Some(id) => Some(
+            Variant::from_id(id)
+                .ok_or_else(|| Stop::BadInput(format!("no variant `{id}`; `planner variants` lists them")))?,
+        ),
         None => None,
     };
     let units = match &args.units {
@@ -248,14 +256,16 @@ fn scenario(args: &PlanArgs) -> Result<(Scenario, Option<Package>), Stop> {
             package = Some(opened);
         }
         (None, None) if args.link.is_some() => {}
-        (None, None) => return Err(Stop::BadInput("plan needs --preset ID or a path; `planner presets` lists them".to_owned())),
+        (None, None) => {
+            return Err(Stop::BadInput("plan needs --preset ID or a path; `planner presets` lists them".to_owned()));
+        }
     }
     match args.device.as_deref() {
         Some("custom") => {
             let need = |value: Option<f64>, name: &str| {
-                value.filter(|value| value.is_finite() && *value > 0.0).ok_or_else(|| {
-                    Stop::BadInput(format!("a custom device needs {name} with a number above 0"))
-                })
+                value
+                    .filter(|value| value.is_finite() && *value > 0.0)
+                    .ok_or_else(|| Stop::BadInput(format!("a custom device needs {name} with a number above 0")))
             };
             scenario.device = DeviceRef::Custom(coreml_planner::scenario::CustomDevice {
                 ram_gib: need(args.ram, "--ram")?,

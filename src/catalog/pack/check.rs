@@ -99,8 +99,9 @@ fn number(written: &Value, units: FieldUnits) -> Result<f64, String> {
 }
 
 fn is_kebab_case(id: &str) -> bool {
-    let word = |word: &str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
-    id.split('-').all(word)
+    let plain = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+    // Versions keep their dot: `llama-3.2-3b`.
+    id.split('-').all(|word| word.split('.').all(plain))
 }
 
 impl Packer {
@@ -111,7 +112,7 @@ impl Packer {
     /// Claims an id within its kind; the second claim is a complaint.
     fn claim(&mut self, kind: &'static str, id: &Spanned<String>, text: &Text) -> String {
         if !is_kebab_case(id.get_ref()) {
-            let what = format!("{kind} id `{}` is not kebab-case; use a-z, 0-9 and single hyphens", id.get_ref());
+            let what = format!("{kind} id `{}` is not kebab-case; use a-z, 0-9, single hyphens, and dots in versions", id.get_ref());
             self.complain(text, id.span().start, what);
         }
         self.claim_key(kind, id.get_ref(), text, id.span().start);
