@@ -8,11 +8,11 @@ mod text_encoder;
 mod vision;
 
 pub use decoder::Decoder;
-pub use diffusion::Diffusion;
+pub use diffusion::{ClipText, Diffusion, ExtraCondition, Hidden, TextActivation, Unet};
 pub use mlp::Mlp;
 pub use speech::Speech;
 pub use text_encoder::TextEncoder;
-pub use vision::Vision;
+pub use vision::{Activation, Gate, Layer, TextTower, Vision};
 
 use serde::{Deserialize, Serialize};
 
