@@ -33,7 +33,7 @@ pub(super) fn open(mut entries: Vec<Entry>, limits: &Limits) -> Result<Package, 
     let mut warnings: Vec<Warning> = Vec::new();
     let mut archive = None;
     if let [only] = entries.as_slice()
-        && zip::looks_like(&start_of(only.source.as_ref()))
+        && (only.path.to_ascii_lowercase().ends_with(".zip") || zip::looks_like(&start_of(only.source.as_ref())))
     {
         let only = entries.remove(0);
         let name = only.path.clone();

@@ -112,7 +112,10 @@ impl Packer {
     /// Claims an id within its kind; the second claim is a complaint.
     fn claim(&mut self, kind: &'static str, id: &Spanned<String>, text: &Text) -> String {
         if !is_kebab_case(id.get_ref()) {
-            let what = format!("{kind} id `{}` is not kebab-case; use a-z, 0-9, single hyphens, and dots in versions", id.get_ref());
+            let what = format!(
+                "{kind} id `{}` is not kebab-case; use a-z, 0-9, single hyphens, and dots in versions",
+                id.get_ref()
+            );
             self.complain(text, id.span().start, what);
         }
         self.claim_key(kind, id.get_ref(), text, id.span().start);
