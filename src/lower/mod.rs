@@ -7,6 +7,7 @@
 
 mod decoder;
 mod diffusion;
+mod layers;
 mod mlp;
 mod net;
 mod speech;

@@ -62,6 +62,18 @@ impl<'m> FunctionBuilder<'m> {
         self.add(name.to_owned(), ValueType::Tensor(TensorType::fixed(dtype, shape)), Def::Weight(id))
     }
 
+    /// The weight of that name: stored with so many copies when it is first asked for, looked up from then on (a tied
+    /// head, the second function). A row may have more copies than the section: the experts of a layer, of which a
+    /// call reads as many as the graph has operations that read the row.
+    pub fn weight_named(&mut self, name: &str, dtype: DType, shape: &[u64], copies: u32) -> ValueId {
+        let known = self.model.weights.iter().position(|weight| weight.name == name);
+        let id = WeightId(known.unwrap_or(self.model.weights.len()) as u32);
+        if known.is_none() {
+            self.model.weights.push(Weight::planned(name, shape, dtype, copies));
+        }
+        self.shared_weight(id)
+    }
+
     /// A weight that another place of the model already stores (a tied head, the second function).
     pub fn shared_weight(&mut self, weight: WeightId) -> ValueId {
         let (name, ty) = match self.model.weight(weight) {

@@ -17,7 +17,8 @@ pub struct Weight {
     pub encoding: Encoding,
     /// What is stored, part by part.
     pub parts: Vec<Part>,
-    /// Identical tensors that this row stands for (the layers of a section), each stored on its own.
+    /// Identical tensors that this row stands for (the layers of a section, the experts of a layer), each stored on
+    /// its own. An operation reads one of them: a row of experts has more copies than operations that read it.
     pub copies: u32,
     /// The operation and parameter that read it first; decides what a compressor would do with it.
     pub consumer: Option<Consumer>,

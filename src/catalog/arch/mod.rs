@@ -1,10 +1,10 @@
 //! Exact architectures of published models: what `lower` turns into a graph. Shared with the build script.
 
-mod decoder;
+pub mod decoder;
 mod diffusion;
 mod mlp;
 mod speech;
-mod text_encoder;
+pub mod text_encoder;
 mod vision;
 
 pub use decoder::Decoder;
