@@ -162,7 +162,7 @@ fn a_device_with_an_unknown_chip_is_refused() {
 fn ids_lists_and_families_have_one_form() {
     check(
         &LIMIT.replace("bag", "Bag_"),
-        &["b.toml:2: limit id `Bag_` is not kebab-case; use a-z, 0-9 and single hyphens"],
+        &["b.toml:2: limit id `Bag_` is not kebab-case; use a-z, 0-9, single hyphens, and dots in versions"],
     );
     let unsorted = [SOC, &DEVICE.replace("[16, 32]", "[32, 16]")].concat();
     check(&unsorted, &["b.toml:10: ram_gib of `mac-mini-m9` must go from smallest to largest"]);

@@ -133,12 +133,12 @@ fn a_component_has_exactly_the_parameters_of_its_checkpoint() {
         ("mobileclip-s0", "text_encoder", 42_441_216),
         ("mobileclip-s2", "image_encoder", 35_814_720),
         ("mobileclip-s2", "text_encoder", 63_428_096),
-        ("stable-diffusion-1-5", "text_encoder", 123_060_480),
-        ("stable-diffusion-1-5", "unet", 859_520_964),
-        ("stable-diffusion-1-5", "vae_decoder", 49_490_199),
-        ("stable-diffusion-2-1", "text_encoder", 340_387_840),
-        ("stable-diffusion-2-1", "unet", 865_910_724),
-        ("stable-diffusion-2-1", "vae_decoder", 49_490_199),
+        ("stable-diffusion-1.5", "text_encoder", 123_060_480),
+        ("stable-diffusion-1.5", "unet", 859_520_964),
+        ("stable-diffusion-1.5", "vae_decoder", 49_490_199),
+        ("stable-diffusion-2.1", "text_encoder", 340_387_840),
+        ("stable-diffusion-2.1", "unet", 865_910_724),
+        ("stable-diffusion-2.1", "vae_decoder", 49_490_199),
         ("stable-diffusion-xl", "text_encoder", 123_060_480),
         ("stable-diffusion-xl", "text_encoder_2", 694_659_840),
         ("stable-diffusion-xl", "unet", 2_567_463_684),
@@ -213,9 +213,9 @@ const REAL_HISTOGRAMS: &[(&str, &str, Counts)] = &[
     ("mobileclip-s2", "image_encoder", &[("conv", 189), ("gelu", 54), ("add", 48), ("reshape", 16), ("transpose", 16), ("squeeze", 12), ("mul", 11), ("linear", 9), ("matmul", 8), ("batch_norm", 4), ("split", 4), ("softmax", 4), ("reduce_mean", 3), ("relu", 3), ("sigmoid", 3), ("avg_pool", 1)]),
     ("mobileclip-s2", "text_encoder", &[("linear", 49), ("slice_by_index", 36), ("add", 26), ("layer_norm", 25), ("reshape", 24), ("transpose", 24), ("matmul", 24), ("mul", 12), ("softmax", 12), ("gelu", 12), ("greater_equal", 1), ("select", 1), ("gather", 1), ("reduce_argmax", 1), ("stack", 1), ("cast", 1), ("gather_nd", 1)]),
     // Apple's converter with `ORIGINAL` attention.
-    ("stable-diffusion-1-5", "unet", &[("conv", 282), ("reshape", 282), ("add", 169), ("reduce_mean", 122), ("matmul", 64), ("sub", 61), ("square", 61), ("sqrt", 61), ("real_div", 61), ("batch_norm", 61), ("mul", 49), ("layer_norm", 48), ("silu", 47), ("softmax", 32), ("split", 16), ("gelu", 16), ("concat", 14), ("upsample_nearest_neighbor", 3), ("expand_dims", 3), ("slice_by_index", 2), ("sin", 1), ("cos", 1)]),
+    ("stable-diffusion-1.5", "unet", &[("conv", 282), ("reshape", 282), ("add", 169), ("reduce_mean", 122), ("matmul", 64), ("sub", 61), ("square", 61), ("sqrt", 61), ("real_div", 61), ("batch_norm", 61), ("mul", 49), ("layer_norm", 48), ("silu", 47), ("softmax", 32), ("split", 16), ("gelu", 16), ("concat", 14), ("upsample_nearest_neighbor", 3), ("expand_dims", 3), ("slice_by_index", 2), ("sin", 1), ("cos", 1)]),
     ("stable-diffusion-xl", "unet", &[("conv", 794), ("reshape", 676), ("add", 302), ("matmul", 280), ("mul", 212), ("layer_norm", 210), ("softmax", 140), ("reduce_mean", 92), ("split", 70), ("gelu", 70), ("sub", 46), ("square", 46), ("sqrt", 46), ("real_div", 46), ("batch_norm", 46), ("silu", 38), ("concat", 14), ("expand_dims", 6), ("slice_by_index", 4), ("sin", 2), ("cos", 2), ("upsample_nearest_neighbor", 2)]),
-    ("stable-diffusion-1-5", "vae_decoder", &[("reshape", 65), ("reduce_mean", 60), ("add", 46), ("conv", 36), ("sub", 30), ("square", 30), ("sqrt", 30), ("real_div", 30), ("batch_norm", 29), ("silu", 29), ("transpose", 6), ("linear", 4), ("upsample_nearest_neighbor", 3), ("mul", 2), ("matmul", 2), ("softmax", 1)]),
+    ("stable-diffusion-1.5", "vae_decoder", &[("reshape", 65), ("reduce_mean", 60), ("add", 46), ("conv", 36), ("sub", 30), ("square", 30), ("sqrt", 30), ("real_div", 30), ("batch_norm", 29), ("silu", 29), ("transpose", 6), ("linear", 4), ("upsample_nearest_neighbor", 3), ("mul", 2), ("matmul", 2), ("softmax", 1)]),
 ];
 
 /// The real encoders were converted with two layers each.
@@ -224,8 +224,8 @@ fn a_text_encoder_of_two_layers_has_the_operations_of_the_real_package() {
     #[rustfmt::skip]
     let common = [("reshape", 20), ("transpose", 8), ("add", 7), ("layer_norm", 5), ("matmul", 4), ("softmax", 2), ("cast", 1), ("gather", 1), ("reduce_argmax", 1), ("stack", 1), ("gather_nd", 1)];
     for (id, name, own) in [
-        ("stable-diffusion-1-5", "text_encoder", vec![("linear", 12), ("mul", 6), ("sigmoid", 2)]),
-        ("stable-diffusion-2-1", "text_encoder", vec![("linear", 12), ("mul", 2), ("gelu", 2)]),
+        ("stable-diffusion-1.5", "text_encoder", vec![("linear", 12), ("mul", 6), ("sigmoid", 2)]),
+        ("stable-diffusion-2.1", "text_encoder", vec![("linear", 12), ("mul", 2), ("gelu", 2)]),
         ("stable-diffusion-xl", "text_encoder_2", vec![("linear", 13), ("mul", 2), ("gelu", 2)]),
     ] {
         let mut preset = preset(id).clone();
@@ -308,11 +308,11 @@ const REFERENCE_GMACS: &[(&str, &str, f64)] = &[
     ("fastvit-ma36", "main", 7.814_930_432),
     ("mobileclip-s0", "image_encoder", 2.385_149_952),
     ("mobileclip-s2", "image_encoder", 7.834_224_64),
-    ("stable-diffusion-1-5", "unet", 803.273_441_28),
-    ("stable-diffusion-2-1", "unet", 804.257_464_32),
+    ("stable-diffusion-1.5", "unet", 803.273_441_28),
+    ("stable-diffusion-2.1", "unet", 804.257_464_32),
     ("stable-diffusion-xl", "unet", 6_761.236_398_08),
     // The counter leaves out the two products of the decoder's one attention, 2 × tokens² × 512.
-    ("stable-diffusion-1-5", "vae_decoder", 1_240.079_597_568 + 17.179_869_184),
+    ("stable-diffusion-1.5", "vae_decoder", 1_240.079_597_568 + 17.179_869_184),
     ("stable-diffusion-xl", "vae_decoder", 4_960.318_390_272 + 274.877_906_944),
 ];
 
@@ -320,7 +320,7 @@ const REFERENCE_GMACS: &[(&str, &str, f64)] = &[
 fn the_convolutions_of_the_unet_have_the_multiply_adds_of_the_reference_definition() {
     // The same counter by kind: 677.2 of 803.3 G for two latent images. The 339 G for one image that papers quote for
     // Stable Diffusion 1.x are these convolutions (linear layers included) without the products of attention.
-    let (model, _) = lowered("stable-diffusion-1-5");
+    let (model, _) = lowered("stable-diffusion-1.5");
     close(convolutions(&model, function(&model, "unet")) / 1e9, 677.221_171_2, 1e-6, "unet");
 }
 
@@ -329,7 +329,7 @@ fn the_convolutions_of_the_unet_have_the_multiply_adds_of_the_reference_definiti
 #[test]
 fn a_pipeline_runs_its_unet_once_for_each_step() {
     for (id, functions) in [
-        ("stable-diffusion-1-5", vec!["text_encoder", "unet", "vae_decoder"]),
+        ("stable-diffusion-1.5", vec!["text_encoder", "unet", "vae_decoder"]),
         ("stable-diffusion-xl", vec!["text_encoder", "text_encoder_2", "unet", "vae_decoder"]),
     ] {
         let (model, _) = lowered(id);
@@ -350,8 +350,8 @@ fn every_model_returns_what_it_is_for() {
         ("fastvit-sa12", "main", vec![1, 1000]),
         ("mobileclip-s2", "image_encoder", vec![1, 512]),
         ("mobileclip-s2", "text_encoder", vec![1, 512]),
-        ("stable-diffusion-1-5", "unet", vec![2, 4, 64, 64]),
-        ("stable-diffusion-1-5", "vae_decoder", vec![1, 3, 512, 512]),
+        ("stable-diffusion-1.5", "unet", vec![2, 4, 64, 64]),
+        ("stable-diffusion-1.5", "vae_decoder", vec![1, 3, 512, 512]),
         ("stable-diffusion-xl", "unet", vec![2, 4, 128, 128]),
         ("stable-diffusion-xl", "text_encoder_2", vec![1, 77, 1280]),
         ("stable-diffusion-xl", "vae_decoder", vec![1, 3, 1024, 1024]),

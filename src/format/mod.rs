@@ -5,6 +5,15 @@
 //! [`Limits`], never reads a weight file whole, and every error names the file and the offset and says what to do.
 //! Absent on purpose: weight values, and anything about devices or variants.
 
+mod constexpr;
+mod layers;
+mod mil;
+mod package;
+mod spec;
+mod value;
+mod wire;
+mod zip;
+
 use serde::{Deserialize, Serialize};
 
 use crate::model::Model;
@@ -15,6 +24,10 @@ pub trait RangeSource {
     fn len(&self) -> u64;
     /// Fills `into` from `offset`; an error says why it could not (the file changed, permission was lost).
     fn read_at(&self, offset: u64, into: &mut [u8]) -> Result<(), String>;
+    /// Whether a range can only be had by reading everything before it: then only small files are read.
+    fn is_sequential(&self) -> bool {
+        false
+    }
     /// Whether there are no bytes.
     fn is_empty(&self) -> bool {
         self.len() == 0
@@ -161,6 +174,16 @@ impl Default for Limits {
 }
 
 /// Opens whatever was dropped: a package folder as a list of files, a single file, or a zip of either.
-pub fn open(_entries: Vec<Entry>, _limits: &Limits) -> Result<Package, ReadError> {
-    Err(ReadError { file: String::new(), offset: None, what: "not readable yet".to_owned(), hint: String::new() })
+pub fn open(entries: Vec<Entry>, limits: &Limits) -> Result<Package, ReadError> {
+    let mut package = package::open(entries, limits)?;
+    package.model.name.clone_from(&package.name);
+    Ok(package)
+}
+
+impl Package {
+    /// Bytes of all files.
+    #[must_use]
+    pub fn total_bytes(&self) -> u64 {
+        self.files.iter().map(|file| file.bytes).sum()
+    }
 }

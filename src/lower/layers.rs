@@ -213,9 +213,10 @@ impl<'m> Layers<'m> {
     }
 
     /// A linear layer of one expert.
-    pub(super) fn expert(&mut self, x: ValueId, name: &str, out: u64, experts: u32) -> ValueId {
+    pub(super) fn expert(&mut self, x: ValueId, name: &str, out: u64, experts: u32, bias: WithBias) -> ValueId {
         let weight = self.expert_weight(&format!("{name}.weight"), &[out, self.last_dim(x)], experts);
-        self.linear_with(x, weight, None)
+        let bias = (bias == WithBias::Yes).then(|| self.expert_weight(&format!("{name}.bias"), &[out], experts));
+        self.linear_with(x, weight, bias)
     }
 
     /// Root-mean-square norm over the last axis.

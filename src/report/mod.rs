@@ -8,6 +8,7 @@ pub mod controls;
 pub mod devices;
 pub mod drawings;
 pub mod page;
+pub mod inspect;
 pub mod plan;
 pub mod presets;
 pub mod variants;

@@ -83,8 +83,8 @@ fn rows(state: State, view: &View, group: &Group) -> AnyView {
 }
 
 fn line(state: State, view: &View, row: &MatrixRow) -> AnyView {
-    let span = if row.spans { Units::EVERY.len() } else { 1 };
-    let cells: Vec<AnyView> = row.cells.iter().map(|cell| one(state, view, cell, span)).collect();
+    let span = row.spans.then(|| Units::EVERY.len().to_string());
+    let cells: Vec<AnyView> = row.cells.iter().map(|cell| one(state, view, cell, span.clone())).collect();
     view! {
         <tr>
             <th scope="row">
@@ -98,14 +98,14 @@ fn line(state: State, view: &View, row: &MatrixRow) -> AnyView {
     .into_any()
 }
 
-fn one(state: State, view: &View, cell: &MatrixCell, span: usize) -> AnyView {
+fn one(state: State, view: &View, cell: &MatrixCell, span: Option<String>) -> AnyView {
     let pick = cell.pick;
     let pressed = if view.picked == Some(cell.idx) { "true" } else { "false" };
     let recommended = view.recommended == Some(cell.idx);
     let label = if recommended { format!("{}. Recommended", cell.description) } else { cell.description.clone() };
     let choose = move |_| state.scenario.update(|scenario| scenario.pick = Some(pick));
     view! {
-        <td data-verdict=verdict_of(cell.status) colspan=span.to_string()>
+        <td data-verdict=verdict_of(cell.status) colspan=span>
             <button
                 class="cell"
                 type="button"

@@ -12,7 +12,7 @@ use coreml_planner::{
     catalog::Catalog,
     estimate::Status,
     format::{self, Limits, Package},
-    report::{answer, devices, plan, presets, variants},
+    report::{answer, devices, inspect, plan, presets, variants},
     scenario::{DeviceRef, ModelRef, Pick, Scenario, Units, url},
     variant::Variant,
 };
@@ -142,8 +142,13 @@ fn inspect(parser: &mut Parser) -> Result<(), Stop> {
     }
     let path =
         path.ok_or_else(|| Stop::BadInput("inspect needs a path to a .mlpackage, .mlmodel or zip".to_owned()))?;
-    let _ = (as_json, open(&path)?);
-    Ok(())
+    let document = inspect::document(&open(&path)?);
+    if as_json {
+        json(&document)
+    } else {
+        say(&inspect::text(&document));
+        Ok(())
+    }
 }
 
 /// The arguments of `plan`, as they come.

@@ -51,6 +51,9 @@ pub struct Decoder {
     /// Whether attention scores and logits go through a scaled tanh.
     #[serde(default)]
     pub softcap: Softcap,
+    /// Whether attention may look at nothing.
+    #[serde(default)]
+    pub sinks: Sinks,
     /// The experts in place of the feed-forward block, if there are any.
     #[serde(default)]
     pub experts: Option<Experts>,
@@ -186,7 +189,7 @@ pub enum Bias {
     None,
     /// Query, key and value.
     Qkv,
-    /// All within the layers.
+    /// All within the layers, experts and router included.
     All,
 }
 
@@ -247,6 +250,17 @@ pub enum Softcap {
     None,
     /// Attention scores and logits do.
     Both,
+}
+
+/// Whether attention may look at nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Sinks {
+    /// It may not.
+    #[default]
+    None,
+    /// Each head has a score that takes weight and gives no value.
+    PerHead,
 }
 
 /// Experts: feed-forward blocks of which each token passes a few.

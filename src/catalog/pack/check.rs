@@ -99,17 +99,9 @@ fn number(written: &Value, units: FieldUnits) -> Result<f64, String> {
 }
 
 fn is_kebab_case(id: &str) -> bool {
-    let is_plain = |b: &u8| b.is_ascii_lowercase() || b.is_ascii_digit();
-    // A dot stands between two digits only: the `3.2` of a model's name.
-    let is_version_dot = |window: &[u8]| matches!(window, [a, b'.', b] if a.is_ascii_digit() && b.is_ascii_digit());
-    let word = |word: &str| {
-        let bytes = word.as_bytes();
-        let n_dots = bytes.iter().filter(|b| **b == b'.').count();
-        !bytes.is_empty()
-            && bytes.iter().all(|b| is_plain(b) || *b == b'.')
-            && bytes.windows(3).filter(|window| is_version_dot(window)).count() == n_dots
-    };
-    id.split('-').all(word)
+    let plain = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+    // Versions keep their dot: `llama-3.2-3b`.
+    id.split('-').all(|word| word.split('.').all(plain))
 }
 
 impl Packer {
@@ -120,7 +112,10 @@ impl Packer {
     /// Claims an id within its kind; the second claim is a complaint.
     fn claim(&mut self, kind: &'static str, id: &Spanned<String>, text: &Text) -> String {
         if !is_kebab_case(id.get_ref()) {
-            let what = format!("{kind} id `{}` is not kebab-case; use a-z, 0-9 and single hyphens", id.get_ref());
+            let what = format!(
+                "{kind} id `{}` is not kebab-case; use a-z, 0-9, single hyphens, and dots in versions",
+                id.get_ref()
+            );
             self.complain(text, id.span().start, what);
         }
         self.claim_key(kind, id.get_ref(), text, id.span().start);
