@@ -27,8 +27,7 @@ pub(super) fn matrix(state: State) -> AnyView {
                 <div>
                     <h2 id="matrix">"Every variant on this device"</h2>
                     <p class="panel-note">
-                        "Press a cell to plan it. The bar compares speeds; its colour and mark are the unit that does most \
-                        of the work:"
+                        "Press a cell to plan it. The bar compares speeds; its mark is the unit that does most of the work:"
                     </p>
                     <p class="panel-note chips">{legend()}</p>
                 </div>

@@ -7,6 +7,7 @@
 mod answers;
 pub mod files;
 mod icon;
+mod inspector;
 mod link;
 mod masthead;
 mod matrix;
@@ -19,6 +20,8 @@ mod state;
 pub mod worker;
 
 use leptos::{ev, html, prelude::*};
+
+use crate::catalog::{Catalog, Source};
 
 use self::{
     icon::{Icon, icon},
@@ -99,6 +102,7 @@ fn answers(state: State) -> AnyView {
                 {panels::variants(state)}
                 {panels::limits(state)}
                 {panels::placement(state)}
+                {inspector::inspector(state)}
                 {panels::known(state)}
             </div>
         </main>
@@ -131,12 +135,25 @@ fn notes(state: State) -> AnyView {
 }
 
 fn foot() -> AnyView {
+    let source = |source: &'static Source| {
+        let title = source.title.as_str();
+        let name = match source.url.as_str() {
+            "" => title.into_any(),
+            url => view! { <a href=url target="_blank" rel="noopener noreferrer">{title}</a> }.into_any(),
+        };
+        view! { <li>{name}</li> }.into_any()
+    };
+    let sources: Vec<AnyView> = Catalog::get().sources.iter().map(source).collect();
     view! {
         <footer class="pagefoot">
             <p>
                 "Every number is a prediction: counted, derived or measured as marked, with its sources behind “Why?”. \
                 Measure on the device before you decide."
             </p>
+            <details class="fold">
+                <summary>"All sources"</summary>
+                <ol class="sources">{sources}</ol>
+            </details>
             <p>"Core ML Planner " {env!("CARGO_PKG_VERSION")} ". Nothing you open leaves this page."</p>
         </footer>
     }

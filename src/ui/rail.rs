@@ -214,7 +214,7 @@ fn entitlement(state: State, chosen: Memo<DeviceRef>) -> AnyView {
                     <input type="checkbox" prop:checked=entitled on:change=change />
                     <span>
                         "Increased memory limit"
-                        <span class="hint">" (an entitlement of the app; Apple grants it on request)"</span>
+                        <span class="hint">" (entitlement of the app)"</span>
                     </span>
                 </label>
             }
