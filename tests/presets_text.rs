@@ -1,11 +1,20 @@
 //! Presets of language, text and speech models: counts against the published ones, caches and work against hand-made
 //! figures, and the operations of a layer against those of a real package.
 
+#![allow(clippy::expect_used, clippy::panic, reason = "a test that cannot go on says why")]
+
 use std::collections::BTreeMap;
 
 use coreml_planner::{
-    catalog::{Catalog, Preset, PresetKind, arch::Arch},
-    lower::{Workload, lower},
+    catalog::{
+        Catalog, Preset, PresetKind,
+        arch::{
+            Arch, TextEncoder,
+            decoder::Activation,
+            text_encoder::{Pooled, TextFamily},
+        },
+    },
+    lower::{Workload, config_json, lower, lower_decoder},
     model::{Dim, Function, Model, Op, OpKind, Role},
 };
 
@@ -327,4 +336,139 @@ fn every_function_is_sound() {
             }
         }
     }
+}
+
+#[test]
+fn a_text_encoder_may_be_the_text_half_of_clip() {
+    let check = |vocab: u32, hidden: u32, layers: u32, pooled: Pooled, published: u64| {
+        let arch = TextEncoder {
+            vocab,
+            hidden,
+            layers,
+            heads: hidden / 64,
+            ffn: 4 * hidden,
+            positions: 77,
+            segments: 0,
+            tokens: 77,
+            family: TextFamily::Clip,
+            activation: Activation::QuickGelu,
+            pooled,
+        };
+        let clip = Preset { arch: Arch::TextEncoder(arch), ..preset("bert-base").clone() };
+        let model = lower(&clip, &Workload { context: 1, prompt: 1 });
+        assert_eq!(model.n_params(), published);
+        assert_eq!(histogram(&model, function(&model, "main"))["layer_norm"], u64::from(2 * layers + 1));
+    };
+    // CLIP ViT-L/14, as Stable Diffusion 1.5 has it; OpenCLIP ViT-bigG/14 with its projection, as SDXL has it.
+    check(49408, 768, 12, Pooled::None, 123_060_480);
+    check(49408, 1280, 32, Pooled::Projection(1280), 694_659_840);
+}
+
+#[test]
+fn a_configuration_is_the_architecture_of_its_preset() {
+    let check = |id: &str, config: &str| {
+        let Arch::Decoder(expected) = &preset(id).arch else { panic!("{id} is no decoder") };
+        let read = config_json(config).unwrap_or_else(|error| panic!("{id}: {error}"));
+        assert_eq!(&read, expected, "{id}");
+    };
+    check(
+        "llama-3.2-3b",
+        r#"{"model_type": "llama", "hidden_size": 3072, "num_hidden_layers": 28, "num_attention_heads": 24,
+        "num_key_value_heads": 8, "head_dim": 128, "intermediate_size": 8192, "vocab_size": 128256,
+        "max_position_embeddings": 131072, "tie_word_embeddings": true, "hidden_act": "silu", "attention_bias": false}"#,
+    );
+    check(
+        "mistral-7b",
+        r#"{"model_type": "mistral", "hidden_size": 4096, "num_hidden_layers": 32, "num_attention_heads": 32,
+        "num_key_value_heads": 8, "intermediate_size": 14336, "vocab_size": 32768, "sliding_window": null,
+        "max_position_embeddings": 32768, "tie_word_embeddings": false}"#,
+    );
+    check(
+        "qwen2.5-0.5b",
+        r#"{"model_type": "qwen2", "hidden_size": 896, "num_hidden_layers": 24, "num_attention_heads": 14,
+        "num_key_value_heads": 2, "intermediate_size": 4864, "vocab_size": 151936, "sliding_window": 32768,
+        "use_sliding_window": false, "max_window_layers": 21, "max_position_embeddings": 32768,
+        "tie_word_embeddings": true}"#,
+    );
+    check(
+        "qwen3-30b-a3b",
+        r#"{"model_type": "qwen3_moe", "hidden_size": 2048, "num_hidden_layers": 48, "num_attention_heads": 32,
+        "num_key_value_heads": 4, "head_dim": 128, "intermediate_size": 6144, "moe_intermediate_size": 768,
+        "num_experts": 128, "num_experts_per_tok": 8, "decoder_sparse_step": 1, "mlp_only_layers": [],
+        "vocab_size": 151936, "max_position_embeddings": 40960, "tie_word_embeddings": false}"#,
+    );
+    check(
+        "gpt-oss-20b",
+        r#"{"model_type": "gpt_oss", "hidden_size": 2880, "num_hidden_layers": 24, "num_attention_heads": 64,
+        "num_key_value_heads": 8, "head_dim": 64, "intermediate_size": 2880, "num_local_experts": 32,
+        "num_experts_per_tok": 4, "sliding_window": 128, "vocab_size": 201088, "attention_bias": true,
+        "max_position_embeddings": 131072, "tie_word_embeddings": false}"#,
+    );
+    check(
+        "gemma-3-4b",
+        r#"{"model_type": "gemma3", "text_config": {"model_type": "gemma3_text", "hidden_size": 2560,
+        "intermediate_size": 10240, "num_hidden_layers": 34, "sliding_window": 1024}}"#,
+    );
+    check(
+        "gemma-2-2b",
+        r#"{"model_type": "gemma2", "hidden_size": 2304, "num_hidden_layers": 26, "num_attention_heads": 8,
+        "num_key_value_heads": 4, "head_dim": 256, "intermediate_size": 9216, "sliding_window": 4096,
+        "vocab_size": 256000, "max_position_embeddings": 8192}"#,
+    );
+    check(
+        "phi-3.5-mini",
+        r#"{"model_type": "phi3", "hidden_size": 3072, "num_hidden_layers": 32, "num_attention_heads": 32,
+        "num_key_value_heads": 32, "intermediate_size": 8192, "sliding_window": 262144, "vocab_size": 32064,
+        "max_position_embeddings": 131072, "tie_word_embeddings": false}"#,
+    );
+    check(
+        "gpt-2",
+        r#"{"model_type": "gpt2", "n_embd": 768, "n_head": 12, "n_layer": 12, "n_positions": 1024, "vocab_size": 50257,
+        "activation_function": "gelu_new"}"#,
+    );
+    check(
+        "opt-1.3b",
+        r#"{"model_type": "opt", "hidden_size": 2048, "num_attention_heads": 32, "num_hidden_layers": 24,
+        "ffn_dim": 8192, "word_embed_proj_dim": 2048, "do_layer_norm_before": true, "max_position_embeddings": 2048,
+        "vocab_size": 50272, "activation_function": "relu"}"#,
+    );
+    check(
+        "phi-2",
+        r#"{"model_type": "phi", "hidden_size": 2560, "num_attention_heads": 32, "num_hidden_layers": 32,
+        "intermediate_size": 10240, "partial_rotary_factor": 0.4, "max_position_embeddings": 2048, "vocab_size": 51200,
+        "hidden_act": "gelu_new", "tie_word_embeddings": false}"#,
+    );
+    check(
+        "smollm3-3b",
+        r#"{"model_type": "smollm3", "hidden_size": 2048, "num_attention_heads": 16, "num_key_value_heads": 4,
+        "num_hidden_layers": 36, "intermediate_size": 11008, "max_position_embeddings": 65536, "vocab_size": 128256,
+        "no_rope_layer_interval": 4}"#,
+    );
+}
+
+#[test]
+fn a_configuration_that_cannot_be_lowered_says_why() {
+    let check = |config: &str, expected: &str| {
+        let error = config_json(config).expect_err(config);
+        assert!(error.contains(expected), "{error}");
+    };
+    check("{", "config.json is not JSON");
+    check("{}", "no `model_type`");
+    check(r#"{"model_type": "mamba2"}"#, "`model_type` is `mamba2`; the planner lowers gemma2");
+    check(r#"{"model_type": "llama"}"#, "no `hidden_size`");
+    check(r#"{"model_type": "llama", "hidden_size": -1}"#, "`hidden_size` is -1; it must be a whole number from 1");
+    let heads = |heads: u32, kv: u32, layers: u64| {
+        format!(
+            r#"{{"model_type": "llama", "hidden_size": 64, "num_attention_heads": {heads}, "num_key_value_heads": {kv},
+            "num_hidden_layers": {layers}, "intermediate_size": 64, "vocab_size": 8}}"#
+        )
+    };
+    check(&heads(4, 3, 2), "must be a multiple of `num_key_value_heads`");
+    check(&heads(3, 3, 2), "no multiple of `num_attention_heads`");
+    check(&heads(4, 2, 1_000_000_000_000), "`num_hidden_layers` is 1000000000000");
+    check(&heads(4, 2, 2).replace("\"hidden_size\"", "\"head_dim\": 100000, \"hidden_size\""), "wider than");
+    let small = config_json(&heads(4, 2, 2)).expect("a small llama");
+    let model = lower_decoder("small", &small, &Workload { context: 8, prompt: 2 });
+    // Two tables, two layers of queries, keys, values, output, three of the feed-forward and two norms, and the last norm.
+    assert_eq!(model.n_params(), 2 * 8 * 64 + 2 * (64 * (64 + 32 + 32 + 64) + 3 * 64 * 64 + 2 * 64) + 64);
 }

@@ -74,7 +74,9 @@ fn weights(subject: &Subject<'_>, loads: &[WeightLoad], plans: &[Plan]) -> Figur
             Carriage::Streams => (load.stored, load.stored, load.stored),
             // Whether the packed form stays mapped beside the expanded one is contested.
             Carriage::Folds => (load.dense, load.stored, load.dense + load.stored),
-            Carriage::Unknown | Carriage::Multiple(_) => (load.dense, load.stored, load.dense),
+            // What is expanded at each use stays packed in between, unless the runtime keeps the expanded form.
+            Carriage::Multiple(_) => (load.stored, load.stored, load.dense),
+            Carriage::Unknown => (load.dense, load.stored, load.dense),
         };
         is_exact &= v == l && v == h;
         value += v * copies;

@@ -12,7 +12,7 @@ pub use verdict::{LimitKind, Status, Verdict, Weight as VerdictWeight, overall};
 
 use crate::{
     machine::{Coef, Machine, Share},
-    model::{Model, Role},
+    model::{Model, OpKind, Role},
     placement::{self, Plan, Prepared, Reason},
     scenario::Units,
     units::{Bytes, Figure, Quantity, Seconds, TokensPerSec, tokens_per_second},
@@ -31,6 +31,8 @@ pub struct Subject<'a> {
     /// Peak of live activations of each function, in bytes of the graph's own types.
     peaks: Vec<f64>,
     cache: f64,
+    /// The specification version that the graph itself needs.
+    own_spec: u32,
 }
 
 /// Why a number is absent.
@@ -83,7 +85,7 @@ impl<'a> Subject<'a> {
         };
         // Functions of one model share their states; the largest set is what is held.
         let cache = model.functions.iter().map(states).fold(0.0, f64::max);
-        Self { model, machine, entitled, functions, peaks, cache }
+        Self { model, machine, entitled, functions, peaks, cache, own_spec: needed_spec(model) }
     }
 
     /// The functions as they were prepared.
@@ -98,8 +100,7 @@ impl<'a> Subject<'a> {
         let machine = self.machine;
         let (loads, refuses) = carriage::loads(self.model, variant, stored, machine);
         let gate = self.gate(variant, stored);
-        let is_old = verdict::os_level(machine.os, machine.os_version) < variant.min_spec().spec_version;
-        let too_old = variant.runtime == Runtime::CoreMl && is_old;
+        let too_old = self.needed_spec(variant) > verdict::os_level(machine.os, machine.os_version);
         let plans: Option<Vec<Plan>> = self
             .functions
             .iter()
@@ -135,6 +136,14 @@ impl<'a> Subject<'a> {
             memory,
             verdicts,
             plans: plans.unwrap_or_default(),
+        }
+    }
+
+    /// The specification version that a variant of this model needs; 0 when Core ML does not run it.
+    fn needed_spec(&self, variant: &Variant) -> u32 {
+        match variant.runtime {
+            Runtime::CoreMl => variant.min_spec().spec_version.max(self.own_spec),
+            Runtime::LlamaCpp | Runtime::Mlx => 0,
         }
     }
 
@@ -181,4 +190,23 @@ impl<'a> Subject<'a> {
         }
         total.ok_or(Absent::IsALanguageModel)
     }
+}
+
+/// What the operations of a graph need: states and the attention operation are new with specification version 9.
+fn needed_spec(model: &Model) -> u32 {
+    let mut needed = model.spec_version;
+    for function in &model.functions {
+        if !function.states.is_empty() {
+            needed = needed.max(9);
+        }
+        function.visit(&mut |_, op| {
+            if matches!(
+                op.kind,
+                OpKind::ScaledDotProductAttention | OpKind::ReadState | OpKind::WriteState | OpKind::SliceUpdate
+            ) {
+                needed = needed.max(9);
+            }
+        });
+    }
+    needed
 }

@@ -131,8 +131,7 @@ pub(super) fn verdicts(
 ) -> Vec<Verdict> {
     let machine = subject.machine;
     let mut all = Vec::with_capacity(6);
-    let own_spec = if variant.runtime == Runtime::CoreMl { subject.model.spec_version } else { 0 };
-    let needed = variant.min_spec().spec_version.max(own_spec);
+    let needed = subject.needed_spec(variant);
     if variant.runtime == Runtime::CoreMl {
         let status = if os_level(machine.os, machine.os_version) >= needed { Status::Fits } else { Status::Fails };
         all.push(plain(LimitKind::OsSupport, status, Weight::Decides, needed));

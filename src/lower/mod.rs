@@ -5,6 +5,7 @@
 //! `prefill` function that reads the prompt and a `decode` function that writes one token, over the same weights. Absent
 //! on purpose: simplified formulas beside the graph.
 
+mod config;
 mod decoder;
 mod diffusion;
 mod layers;
@@ -14,8 +15,13 @@ mod speech;
 mod text_encoder;
 mod vision;
 
+pub use config::config_json;
+
 use crate::{
-    catalog::{Preset, arch::Arch},
+    catalog::{
+        Preset,
+        arch::{Arch, Decoder},
+    },
     model::Model,
 };
 
@@ -62,4 +68,12 @@ pub fn lower_with_ledgers(preset: &Preset, workload: &Workload) -> (Model, Vec<L
         Arch::Vision(arch) => ledgers = vision::lower(arch, &mut model),
     }
     (model, ledgers)
+}
+
+/// The model of a language model that is not in the catalogue (see [`config_json`]).
+#[must_use]
+pub fn lower_decoder(name: &str, arch: &Decoder, workload: &Workload) -> Model {
+    let mut model = Model { name: name.to_owned(), ..Model::default() };
+    decoder::lower(arch, workload, &mut model);
+    model
 }

@@ -56,6 +56,7 @@ coefficients! {
     GpuOpLlamacpp = "gpu-op-llamacpp",
     GpuOpMlx = "gpu-op-mlx",
     CacheShareCoremlGpu = "cache-share-coreml-gpu",
+    CacheMostCoremlGpu = "cache-most-coreml-gpu",
     CacheShareAne = "cache-share-ane",
     CacheShareOther = "cache-share-other",
     CacheShareCpu = "cache-share-cpu",

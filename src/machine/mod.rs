@@ -320,9 +320,12 @@ fn gpu_peak(soc: &Soc, share: f64, coreml: bool) -> Option<Figure<OpsPerSec>> {
 
 fn gpu_engine(dense: Figure<OpsPerSec>, dram: Figure<BytesPerSec>, runtime: Runtime) -> Engine {
     let (op, cache) = match runtime {
-        Runtime::CoreMl => (Coef::GpuOpCoreml, Coef::CacheShareCoremlGpu),
-        Runtime::LlamaCpp => (Coef::GpuOpLlamacpp, Coef::CacheShareOther),
-        Runtime::Mlx => (Coef::GpuOpMlx, Coef::CacheShareOther),
+        Runtime::CoreMl => {
+            let most = Coef::CacheMostCoremlGpu.figure();
+            (Coef::GpuOpCoreml, least(share_of(dram, Coef::CacheShareCoremlGpu), most))
+        }
+        Runtime::LlamaCpp => (Coef::GpuOpLlamacpp, share_of(dram, Coef::CacheShareOther)),
+        Runtime::Mlx => (Coef::GpuOpMlx, share_of(dram, Coef::CacheShareOther)),
     };
     Engine {
         dense,
@@ -334,7 +337,7 @@ fn gpu_engine(dense: Figure<OpsPerSec>, dram: Figure<BytesPerSec>, runtime: Runt
         weights: share_of(dram, Coef::GpuWeightShare),
         elements: None,
         activations: share_of(dram, Coef::GpuActivationShare),
-        cache: share_of(dram, cache),
+        cache,
         op: op.figure(),
         call: Coef::GpuHop.figure(),
     }

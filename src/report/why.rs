@@ -285,9 +285,13 @@ fn unit_inputs(unit: Unit, runtime: Runtime, machine: &Machine) -> Vec<Input> {
                 &[Coef::AneDramShare, Coef::AneDenseShare, Coef::CacheShareAne]
             }
         }
-        (Unit::Gpu, Runtime::CoreMl) => {
-            &[Coef::GpuWeightShare, Coef::GpuDenseShareCoreml, Coef::GpuOpCoreml, Coef::CacheShareCoremlGpu]
-        }
+        (Unit::Gpu, Runtime::CoreMl) => &[
+            Coef::GpuWeightShare,
+            Coef::GpuDenseShareCoreml,
+            Coef::GpuOpCoreml,
+            Coef::CacheShareCoremlGpu,
+            Coef::CacheMostCoremlGpu,
+        ],
         (Unit::Gpu, Runtime::LlamaCpp) => {
             &[Coef::GpuWeightShare, Coef::GpuDenseShareOther, Coef::GpuOpLlamacpp, Coef::CacheShareOther]
         }
