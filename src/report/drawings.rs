@@ -5,15 +5,21 @@
 use crate::{
     catalog::Catalog,
     chart::{
-        BarSeries, Bars, Chart, Frame, Ink, Limit, LimitKind, Measure, Panel, Part, Scale, Span, Stack, bars, stack,
+        BarSeries, Bars, Chart, Frame, Ink, Limit, LimitKind, Line, LinePoint, Lines, Measure, Panel, Part, Scale,
+        Span, Stack, bars, lines, stack,
     },
+    scenario::Units,
     units::{
-        Bytes, Quantity,
-        format::{iec_bytes, number, si_bytes},
+        Bytes, Figure, Quantity, TokensPerSec,
+        format::{iec_bytes, number, si_bytes, thousands},
     },
 };
 
-use super::view::{SeriesRow, View};
+use super::{
+    page::OverContext,
+    view::{SeriesRow, View},
+    words,
+};
 
 const GIB: f64 = 1_073_741_824.0;
 const MIB: f64 = 1_048_576.0;
@@ -116,6 +122,54 @@ pub fn variants(view: &View, shown: impl Fn(&SeriesRow) -> bool, width: u32) -> 
         missing: "no data".to_owned(),
     };
     bars(&frame, &drawn)
+}
+
+/// Decode speed over the context, with the chosen context marked.
+#[must_use]
+pub fn context(over: &OverContext, chosen: u32, width: u32) -> Chart {
+    let line = |(units, points): &(Units, Vec<(u32, Figure<TokensPerSec>)>)| Line {
+        name: words::units(*units).to_owned(),
+        ink: match units {
+            Units::CpuAndNe | Units::All => Ink::NeuralEngine,
+            Units::CpuAndGpu => Ink::Gpu,
+            Units::CpuOnly => Ink::Cpu,
+        },
+        points: points.iter().map(point).collect(),
+    };
+    let chosen_text = format!("{} tokens", thousands(f64::from(chosen)));
+    let ends = over.lines.iter().map(|(units, points)| {
+        let of = |point: Option<&(u32, Figure<TokensPerSec>)>| {
+            point.map_or_else(String::new, |(_, figure)| words::token_range(figure))
+        };
+        format!("{}: {} at first, {} at last", words::units(*units), of(points.first()), of(points.last()))
+    });
+    let frame = Frame {
+        id: "context-chart".to_owned(),
+        title: "Decode speed over context".to_owned(),
+        description: ends.collect::<Vec<_>>().join("; "),
+        width,
+    };
+    let drawn = Lines {
+        x: Measure { name: "context, tokens".to_owned(), scale: Scale::Log, unit: 1.0, tick: thousands },
+        y: Measure { name: "decode, tok/s".to_owned(), scale: Scale::Linear, unit: 1.0, tick },
+        series: over.lines.iter().map(line).collect(),
+        x_limits: vec![Limit { kind: LimitKind::Reference, at: f64::from(chosen), label: chosen_text }],
+        y_limits: Vec::new(),
+    };
+    lines(&frame, &drawn)
+}
+
+fn point((context, figure): &(u32, Figure<TokensPerSec>)) -> LinePoint {
+    LinePoint {
+        x: f64::from(*context),
+        x_text: format!("{} tokens", thousands(f64::from(*context))),
+        y: Span {
+            value: figure.value.get(),
+            low: figure.low.get(),
+            high: figure.high.get(),
+            text: words::token_range(figure),
+        },
+    }
 }
 
 /// The number at a tick: ticks are round, so trailing zeros say nothing.

@@ -35,6 +35,8 @@ pub struct View {
     pub recommended: Option<usize>,
     /// What the picked cell is called.
     pub picked_name: String,
+    /// Its variant.
+    pub picked_variant: Variant,
     /// Whether the picked cell is the recommended one.
     pub is_recommended: bool,
     /// The four or five figures of the picked cell.
@@ -278,6 +280,7 @@ pub fn view(chosen: &Chosen, machine: &Machine, answer: &Answer, functions: &[Pr
         picked: answer.picked,
         recommended: answer.recommended,
         picked_name: format!("{} on {}", cell.variant.label(), words::on_units(cell.units)),
+        picked_variant: cell.variant,
         is_recommended: answer.picked == answer.recommended,
         figures: figures(&cell.estimate),
         matrix: matrix(answer),

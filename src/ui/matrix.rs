@@ -32,7 +32,7 @@ pub(super) fn matrix(state: State) -> AnyView {
                     <p class="panel-note chips">{legend()}</p>
                 </div>
             </header>
-            <div class="scroller" data-all=move || state.everything.get().then_some("") tabindex="0" role="region" aria-labelledby="matrix">
+            <div class="scroller" data-all=move || state.everything.get().then_some("") tabindex="0" role="region" aria-label="Variants by compute units">
                 <table class="matrix">
                     <thead>
                         <tr>

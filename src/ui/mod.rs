@@ -100,6 +100,7 @@ fn answers(state: State) -> AnyView {
                 <div class="measure" node_ref=stage></div>
                 {panels::memory(state)}
                 {panels::variants(state)}
+                {panels::context(state)}
                 {panels::limits(state)}
                 {panels::placement(state)}
                 {inspector::inspector(state)}

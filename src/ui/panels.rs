@@ -5,9 +5,11 @@ use leptos::prelude::*;
 use crate::{
     machine::Unit,
     report::{
-        drawings,
+        controls::takes_context,
+        drawings, page,
         view::{FunctionView, Line, SeriesRow, View},
     },
+    scenario::Scenario,
 };
 
 use super::{
@@ -53,6 +55,27 @@ pub(super) fn variants(state: State) -> AnyView {
         state.answer.get().ok().map(|view| drawings::variants(&view, shown, state.width.get()))
     };
     panel("variants-panel", "Size and speed of the variants", note, picture(draw))
+}
+
+/// Decode speed over the context, for the picked variant; nothing for models without one.
+pub(super) fn context(state: State) -> AnyView {
+    let asked = Memo::new(move |_| {
+        let variant = state.answer.get().ok()?.picked_variant;
+        // The lines do not depend on the chosen context or prompt: moving those sliders computes nothing here.
+        let scenario = Scenario { context: 0, prompt: 0, pick: None, ..state.scenario.get() };
+        takes_context(&scenario.model).then_some((scenario, variant))
+    });
+    let lines = Memo::new(move |_| asked.get().and_then(|(scenario, variant)| page::over_context(&scenario, variant)));
+    let chosen = state.part(|scenario| scenario.context);
+    let draw = move || lines.get().map(|lines| drawings::context(&lines, chosen.get(), state.width.get()));
+    let has_lines = Memo::new(move |_| lines.with(Option::is_some));
+    let shown = move || {
+        has_lines.get().then(|| {
+            let note = state.shown(|_, view| view! { {view.picked_name.clone()} }.into_any());
+            panel("context-panel", "Decode speed over context", note, picture(draw))
+        })
+    };
+    shown.into_any()
 }
 
 /// What each limit says.
@@ -110,7 +133,7 @@ fn function(function: &FunctionView) -> AnyView {
         refusals.map(|((reason, _), count)| view! { <li>{count.clone()}": "{*reason}</li> }.into_any()).collect();
     let off = (!refusals.is_empty()).then(|| {
         view! {
-            <details class="fold">
+            <details class="fold" open>
                 <summary>"Why operations stay off the Neural Engine"</summary>
                 <ul class="reasons">{refusals}</ul>
             </details>
