@@ -35,13 +35,13 @@ pub(super) fn panel(id: &'static str, title: &'static str, note: AnyView, conten
 }
 
 pub(super) fn memory(state: State) -> AnyView {
-    let note = state.shown(|_, view| view! { {view.picked_name.clone()} }.into_any());
-    let draw = move || state.answer.get().ok().map(|view| drawings::memory(&view, state.width.get()));
+    let note = state.shown_later(|_, view| view! { {view.picked_name.clone()} }.into_any());
+    let draw = move || state.settled.get().map(|view| drawings::memory(&view, state.width.get()));
     panel("memory-panel", "Memory at run time", note, picture(draw))
 }
 
 pub(super) fn variants(state: State) -> AnyView {
-    let note = state.shown(|_, view| {
+    let note = state.shown_later(|_, view| {
         let note = if view.writes_tokens {
             "At the compute units of the picked cell. Larger bundles read more bytes for each token."
         } else {
@@ -52,7 +52,7 @@ pub(super) fn variants(state: State) -> AnyView {
     let draw = move || {
         let everything = state.everything.get();
         let shown = |row: &SeriesRow| everything || row.keeps_quality || row.is_picked;
-        state.answer.get().ok().map(|view| drawings::variants(&view, shown, state.width.get()))
+        state.settled.get().map(|view| drawings::variants(&view, shown, state.width.get()))
     };
     panel("variants-panel", "Size and speed of the variants", note, picture(draw))
 }
@@ -60,7 +60,7 @@ pub(super) fn variants(state: State) -> AnyView {
 /// Decode speed over the context, for the picked variant; nothing for models without one.
 pub(super) fn context(state: State) -> AnyView {
     let asked = Memo::new(move |_| {
-        let variant = state.answer.get().ok()?.picked_variant;
+        let variant = state.settled.get()?.picked_variant;
         // The lines do not depend on the chosen context or prompt: moving those sliders computes nothing here.
         let scenario = Scenario { context: 0, prompt: 0, pick: None, ..state.scenario.get() };
         takes_context(&scenario.model).then_some((scenario, variant))
@@ -71,7 +71,7 @@ pub(super) fn context(state: State) -> AnyView {
     let has_lines = Memo::new(move |_| lines.with(Option::is_some));
     let shown = move || {
         has_lines.get().then(|| {
-            let note = state.shown(|_, view| view! { {view.picked_name.clone()} }.into_any());
+            let note = state.shown_later(|_, view| view! { {view.picked_name.clone()} }.into_any());
             panel("context-panel", "Decode speed over context", note, picture(draw))
         })
     };
@@ -80,7 +80,7 @@ pub(super) fn context(state: State) -> AnyView {
 
 /// What each limit says.
 pub(super) fn limits(state: State) -> AnyView {
-    let lines = state.shown(|_, view| {
+    let lines = state.shown_later(|_, view| {
         let line = |line: &Line| {
             let status = line.status?;
             Some(
@@ -102,7 +102,7 @@ pub(super) fn limits(state: State) -> AnyView {
 
 /// Where the work of each function goes.
 pub(super) fn placement(state: State) -> AnyView {
-    let functions = state.shown(|_, view| {
+    let functions = state.shown_later(|_, view| {
         if view.placement.is_empty() {
             let text = "Nothing could be placed: the model has no graph of operations that can be timed here.";
             return view! { <p>{text}</p> }.into_any();
@@ -173,8 +173,8 @@ fn facts(lines: &[Line]) -> AnyView {
 
 /// What is known of chip and model.
 pub(super) fn known(state: State) -> AnyView {
-    let chip = state.shown(|_, view: &View| facts(&view.chip));
-    let model = state.shown(|_, view: &View| facts(&view.model));
+    let chip = state.shown_later(|_, view: &View| facts(&view.chip));
+    let model = state.shown_later(|_, view: &View| facts(&view.model));
     let about_chip = "A TOPS figure is a peak of one number format, not what a model sustains.".into_any();
     view! {
         <div class="pair">

@@ -1,8 +1,8 @@
 //! What the page remembers: one scenario, one open package, and the view that follows from them.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use leptos::prelude::*;
+use leptos::{leptos_dom::helpers::TimeoutHandle, prelude::*};
 
 use crate::{
     format::Package,
@@ -13,6 +13,9 @@ use crate::{
     },
     scenario::Scenario,
 };
+
+/// How long nothing must change until the panels below the matrix are drawn.
+const SETTLE: Duration = Duration::from_millis(60);
 
 /// The state of the page; every part of it is a signal, so the whole is copied freely.
 #[derive(Clone, Copy)]
@@ -25,6 +28,8 @@ pub(super) struct State {
     pub(super) notes: RwSignal<Vec<String>>,
     /// The answer, or why there is none.
     pub(super) answer: Memo<Result<Arc<View>, String>>,
+    /// The last answer, a moment after the last change: what the panels below the matrix draw.
+    pub(super) settled: RwSignal<Option<Arc<View>>>,
     /// The figure that is being explained.
     pub(super) explained: RwSignal<Option<Why>>,
     /// Whether variants that need retraining or calibration are listed as well.
@@ -44,11 +49,25 @@ impl State {
                 Err(reason) => Err(reason.to_string()),
             })
         });
+        let settled = RwSignal::new(answer.with_untracked(|answer| answer.clone().ok()));
+        let waiting = StoredValue::new(None::<TimeoutHandle>);
+        Effect::new(move |before: Option<()>| {
+            let view = answer.get().ok();
+            if before.is_none() {
+                return;
+            }
+            if let Some(handle) = waiting.get_value() {
+                handle.clear();
+            }
+            // A slider under the hand asks for verdict and matrix at every step, for pictures when it rests.
+            waiting.set_value(set_timeout_with_handle(move || settled.set(view), SETTLE).ok());
+        });
         Self {
             scenario,
             package,
             notes: RwSignal::new(notes),
             answer,
+            settled,
             explained: RwSignal::new(None),
             everything: RwSignal::new(false),
             width: RwSignal::new(0),
@@ -63,6 +82,11 @@ impl State {
     /// Draws a part of the answer, again whenever it changes; nothing while there is no answer.
     pub(super) fn shown(self, draw: fn(Self, &View) -> AnyView) -> AnyView {
         (move || self.answer.get().ok().map(|view| draw(self, &view))).into_any()
+    }
+
+    /// Draws a part of the answer as [`Self::shown`] does, a moment after the last change.
+    pub(super) fn shown_later(self, draw: fn(Self, &View) -> AnyView) -> AnyView {
+        (move || self.settled.get().map(|view| draw(self, &view))).into_any()
     }
 
     /// Explains one figure of the picked cell.
