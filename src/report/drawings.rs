@@ -10,13 +10,13 @@ use crate::{
     },
     scenario::Units,
     units::{
-        Bytes, Figure, Quantity, TokensPerSec,
+        Bytes, Quantity,
         format::{iec_bytes, number, si_bytes, thousands},
     },
 };
 
 use super::{
-    page::OverContext,
+    page::{OverContext, SpeedAt},
     view::{SeriesRow, View},
     words,
 };
@@ -127,7 +127,7 @@ pub fn variants(view: &View, shown: impl Fn(&SeriesRow) -> bool, width: u32) -> 
 /// Decode speed over the context, with the chosen context marked.
 #[must_use]
 pub fn context(over: &OverContext, chosen: u32, width: u32) -> Chart {
-    let line = |(units, points): &(Units, Vec<(u32, Figure<TokensPerSec>)>)| Line {
+    let line = |(units, points): &(Units, Vec<SpeedAt>)| Line {
         name: words::units(*units).to_owned(),
         ink: match units {
             Units::CpuAndNe | Units::All => Ink::NeuralEngine,
@@ -138,9 +138,7 @@ pub fn context(over: &OverContext, chosen: u32, width: u32) -> Chart {
     };
     let chosen_text = format!("{} tokens", thousands(f64::from(chosen)));
     let ends = over.lines.iter().map(|(units, points)| {
-        let of = |point: Option<&(u32, Figure<TokensPerSec>)>| {
-            point.map_or_else(String::new, |(_, figure)| words::token_range(figure))
-        };
+        let of = |point: Option<&SpeedAt>| point.map_or_else(String::new, |(_, figure)| words::token_range(figure));
         format!("{}: {} at first, {} at last", words::units(*units), of(points.first()), of(points.last()))
     });
     let frame = Frame {
@@ -159,7 +157,7 @@ pub fn context(over: &OverContext, chosen: u32, width: u32) -> Chart {
     lines(&frame, &drawn)
 }
 
-fn point((context, figure): &(u32, Figure<TokensPerSec>)) -> LinePoint {
+fn point((context, figure): &SpeedAt) -> LinePoint {
     LinePoint {
         x: f64::from(*context),
         x_text: format!("{} tokens", thousands(f64::from(*context))),

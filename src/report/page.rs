@@ -39,11 +39,14 @@ pub fn why(scenario: &Scenario, package: Option<&Package>, picked: usize, key: F
     why::why(key, cell, &stored, &machine, subject.functions())
 }
 
+/// A context in tokens, and the decode speed there.
+pub type SpeedAt = (u32, Figure<TokensPerSec>);
+
 /// Decode speed of one variant over the context, a line for each choice of units that differs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OverContext {
     /// Each with its points: context in tokens, and speed there.
-    pub lines: Vec<(Units, Vec<(u32, Figure<TokensPerSec>)>)>,
+    pub lines: Vec<(Units, Vec<SpeedAt>)>,
 }
 
 /// Computes decode speed over the context; `None` when the model does not decode.

@@ -5,6 +5,7 @@
 //! Absent on purpose: a router, a store, and any knowledge about models or devices.
 
 mod answers;
+mod custom;
 pub mod files;
 mod icon;
 mod inspector;

@@ -62,7 +62,7 @@ pub(super) fn context(state: State) -> AnyView {
     let asked = Memo::new(move |_| {
         let variant = state.settled.get()?.picked_variant;
         // The lines do not depend on the chosen context or prompt: moving those sliders computes nothing here.
-        let scenario = Scenario { context: 0, prompt: 0, pick: None, ..state.scenario.get() };
+        let scenario = Scenario { context: 0, prompt: 0, pick: None, ..state.scenario.get_untracked() };
         takes_context(&scenario.model).then_some((scenario, variant))
     });
     let lines = Memo::new(move |_| asked.get().and_then(|(scenario, variant)| page::over_context(&scenario, variant)));
