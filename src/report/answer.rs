@@ -116,9 +116,15 @@ pub struct Answer {
 /// Estimates every variant on every choice of units.
 #[must_use]
 pub fn answer(chosen: &Chosen, machine: &Machine, scenario: &Scenario) -> Answer {
-    let subject = Subject::new(&chosen.model, machine, scenario.entitled);
-    let kind = ModelKind::of(&chosen.model);
-    let storage = Storage::of(&chosen.model);
+    answer_of(&Subject::new(&chosen.model, machine, scenario.entitled), scenario)
+}
+
+/// Estimates every variant on every choice of units, for a subject that the caller goes on using.
+#[must_use]
+pub fn answer_of(subject: &Subject<'_>, scenario: &Scenario) -> Answer {
+    let machine = subject.machine;
+    let kind = ModelKind::of(subject.model);
+    let storage = Storage::of(subject.model);
     let mut cells = Vec::new();
     for variant in variant::EVERY {
         if !variant.applies_to(kind) {

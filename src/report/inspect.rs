@@ -296,7 +296,7 @@ pub fn text(document: &InspectDocument) -> String {
 }
 
 /// Names come from files: what a terminal would obey is shown as a replacement character.
-fn clean(text: &str) -> String {
+pub(super) fn clean(text: &str) -> String {
     let is_harmful =
         |c: char| c.is_control() || ('\u{202a}'..='\u{202e}').contains(&c) || ('\u{2066}'..='\u{2069}').contains(&c);
     text.chars().map(|c| if is_harmful(c) { '\u{fffd}' } else { c }).collect()

@@ -4,8 +4,12 @@
 //! arithmetic that belongs to `estimate`, and colours.
 
 pub mod answer;
+pub mod controls;
 pub mod devices;
+pub mod drawings;
 pub mod inspect;
+pub mod package;
+pub mod page;
 pub mod plan;
 pub mod presets;
 pub mod variants;

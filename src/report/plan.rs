@@ -244,7 +244,7 @@ pub fn text(scenario: &Scenario, machine: &Machine, model_name: &str, answer: &A
     let line = format!("{model_name} on {} ({}, {ram})\n", machine.name, words::os(machine.os, machine.os_version));
     out.push_str(&line);
     if let Some(cell) = answer.recommended.and_then(|idx| answer.cells.get(idx)) {
-        out.push_str(&super::view::sentence(model_name, machine, cell));
+        out.push_str(&super::view::sentence(model_name, machine, cell).to_string());
         out.push('\n');
     }
     out.push_str("Every number is a prediction; the range is what published measurements leave open.\n\n");

@@ -2,10 +2,10 @@
 
 use crate::{
     catalog::{Catalog, Fact, TopsMeaning},
-    estimate::{Estimate, Status, overall},
+    estimate::{Estimate, LimitKind, Status, overall},
     machine::{Machine, Unit},
     placement::Prepared,
-    scenario::Units,
+    scenario::{Pick, Units},
     units::{
         Bytes, Quantity,
         format::{iec_bytes, number, seconds, si_bytes, thousands, tokens},
@@ -14,21 +14,29 @@ use crate::{
 };
 
 use super::{
-    answer::{Answer, Cell, Chosen},
+    answer::{Answer, Cell, Chosen, keeps_quality},
     words,
 };
 
 /// Everything the page shows about one scenario.
 #[derive(Clone, Debug, PartialEq)]
 pub struct View {
+    /// What the answer is about: the device and its system.
+    pub kicker: String,
     /// The answer in one sentence.
-    pub sentence: String,
+    pub sentence: Sentence,
+    /// The figure that explains the limit that binds.
+    pub binding: FigureKey,
     /// The status of the picked cell.
     pub status: Status,
     /// The picked cell, for the matrix.
     pub picked: Option<usize>,
+    /// The recommended cell.
+    pub recommended: Option<usize>,
     /// What the picked cell is called.
     pub picked_name: String,
+    /// Its variant.
+    pub picked_variant: Variant,
     /// Whether the picked cell is the recommended one.
     pub is_recommended: bool,
     /// The four or five figures of the picked cell.
@@ -43,12 +51,33 @@ pub struct View {
     pub placement: Vec<FunctionView>,
     /// Bundle size and speed by variant, at the picked cell's units where the variant has them.
     pub series: Vec<SeriesRow>,
+    /// Whether the speed of the series is tokens a second; otherwise it is the time of one run.
+    pub writes_tokens: bool,
     /// What the speed of the series is called.
     pub speed_name: &'static str,
     /// What the catalogue says of the chip.
     pub chip: Vec<Line>,
     /// What the model is made of.
     pub model: Vec<Line>,
+}
+
+/// The answer in one sentence, in the parts that a page sets apart; [`std::fmt::Display`] writes it whole.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sentence {
+    /// The model.
+    pub before: String,
+    /// The status.
+    pub word: &'static str,
+    /// On which device, as which variant.
+    pub after: String,
+    /// The figures, or the limit that binds.
+    pub because: String,
+}
+
+impl std::fmt::Display for Sentence {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}{}{}: {}", self.before, self.word, self.after, self.because)
+    }
 }
 
 /// Which figure a person asks about.
@@ -118,6 +147,8 @@ pub struct MatrixRow {
     pub cells: Vec<MatrixCell>,
     /// Whether the one cell stands for all columns.
     pub spans: bool,
+    /// Whether usable quality can be expected without retraining or calibration.
+    pub keeps_quality: bool,
 }
 
 /// One cell.
@@ -125,6 +156,8 @@ pub struct MatrixRow {
 pub struct MatrixCell {
     /// Which cell of the answer.
     pub idx: usize,
+    /// The same in a scenario.
+    pub pick: Pick,
     /// The status of the verdict that binds.
     pub status: Status,
     /// Speed or latency, short.
@@ -135,6 +168,8 @@ pub struct MatrixCell {
     pub memory: String,
     /// Share of the predicted time on the Neural Engine, GPU and CPU, in percent.
     pub shares: [u32; 3],
+    /// The unit with most of the time; `None` when nothing could be timed.
+    pub unit: Option<Unit>,
     /// The whole cell in words.
     pub description: String,
     /// How fast it is among all cells, from 0 to 100; what a heat map shows.
@@ -150,6 +185,8 @@ pub struct MemoryBar {
     pub total: (f64, f64, f64),
     /// Name, bytes and text of each limit, smallest first.
     pub limits: Vec<(&'static str, f64, String)>,
+    /// The limit that holds for this app; the others are there to compare.
+    pub holds: Option<usize>,
     /// What the whole bar stands for.
     pub description: String,
 }
@@ -169,6 +206,12 @@ pub struct FunctionView {
     pub n_hops: u64,
     /// Why operations stay off the Neural Engine, most frequent first: the reason and how many.
     pub refusals: Vec<(&'static str, u64)>,
+    /// Share and number of operations on Neural Engine, GPU and CPU, in words.
+    pub shares_text: [String; 3],
+    /// The changes of unit in words.
+    pub hops_text: String,
+    /// [`Self::refusals`] in words.
+    pub refusals_text: Vec<String>,
 }
 
 /// Bundle and speed of one variant, for the chart.
@@ -176,49 +219,53 @@ pub struct FunctionView {
 pub struct SeriesRow {
     /// Variant id.
     pub id: String,
+    /// What it is called.
+    pub label: String,
     /// Which cell of the answer.
     pub idx: usize,
     /// Bytes: value, low, high.
     pub bundle: (f64, f64, f64),
     /// Tokens a second, or seconds of one job: value, low, high.
     pub speed: Option<(f64, f64, f64)>,
-    /// Both in words.
-    pub text: String,
+    /// The bundle in words.
+    pub bundle_text: String,
+    /// The speed in words, or why there is none.
+    pub speed_text: String,
     /// Whether it is the picked variant.
     pub is_picked: bool,
+    /// Whether usable quality can be expected without retraining or calibration.
+    pub keeps_quality: bool,
 }
 
 /// The answer in one sentence.
 #[must_use]
-pub fn sentence(model_name: &str, machine: &Machine, cell: &Cell) -> String {
+pub fn sentence(model_name: &str, machine: &Machine, cell: &Cell) -> Sentence {
     let estimate = &cell.estimate;
     let speed = match (&estimate.decode, &estimate.latency) {
         (Ok(decode), _) => format!(", about {}", words::token_range(decode)),
         (_, Ok(latency)) => format!(", about {} a run", words::time_range(latency)),
         (Err(_), Err(_)) => String::new(),
     };
-    let as_what = format!("as {} on {}", cell.variant.label(), words::units(cell.units));
-    let size = si_bytes(estimate.bundle.value);
-    let memory = iec_bytes(estimate.memory.total().value);
-    let binding = overall(&estimate.verdicts);
-    let because = |status: Status| {
-        binding
+    let as_what = format!("as {} on {}", cell.variant.label(), words::on_units(cell.units));
+    let name = &machine.name;
+    let status = cell.status();
+    let because = || {
+        overall(&estimate.verdicts)
             .filter(|verdict| verdict.status == status)
             .map(|verdict| words::verdict(verdict, machine))
             .unwrap_or_default()
     };
-    match cell.status() {
+    let (link, word, after, because) = match status {
         Status::Fits => {
-            format!("{model_name} fits {} {as_what}: {size} to ship, {memory} of memory{speed}", machine.name)
+            let size = si_bytes(estimate.bundle.value);
+            let memory = iec_bytes(estimate.memory.total().value);
+            (" ", "fits", format!(" {name} {as_what}"), format!("{size} to ship, {memory} of memory{speed}"))
         }
-        Status::Tight => {
-            format!("{model_name} is tight on {} {as_what}{speed}: {}", machine.name, because(Status::Tight))
-        }
-        Status::Fails => format!("{model_name} does not fit {} {as_what}: {}", machine.name, because(Status::Fails)),
-        Status::Unknown => {
-            format!("{model_name} on {} {as_what}{speed}: {}", machine.name, because(Status::Unknown))
-        }
-    }
+        Status::Tight => (" is ", "tight", format!(" on {name} {as_what}{speed}"), because()),
+        Status::Fails => (" ", "does not fit", format!(" {name} {as_what}"), because()),
+        Status::Unknown => (" ", "may fit", format!(" {name} {as_what}{speed}"), because()),
+    };
+    Sentence { before: format!("{model_name}{link}"), word, after, because }
 }
 
 /// The view of an answer.
@@ -226,10 +273,14 @@ pub fn sentence(model_name: &str, machine: &Machine, cell: &Cell) -> String {
 pub fn view(chosen: &Chosen, machine: &Machine, answer: &Answer, functions: &[Prepared<'_>]) -> Option<View> {
     let cell = answer.picked.and_then(|idx| answer.cells.get(idx))?;
     Some(View {
+        kicker: format!("{} with {}", machine.name, words::os(machine.os, machine.os_version)),
         sentence: sentence(&chosen.model.name, machine, cell),
+        binding: binding(&cell.estimate),
         status: cell.status(),
         picked: answer.picked,
-        picked_name: format!("{}, {}", cell.variant.label(), words::units(cell.units)),
+        recommended: answer.recommended,
+        picked_name: format!("{} on {}", cell.variant.label(), words::on_units(cell.units)),
+        picked_variant: cell.variant,
         is_recommended: answer.picked == answer.recommended,
         figures: figures(&cell.estimate),
         matrix: matrix(answer),
@@ -237,10 +288,23 @@ pub fn view(chosen: &Chosen, machine: &Machine, answer: &Answer, functions: &[Pr
         verdicts: verdict_lines(machine, &cell.estimate),
         placement: placement(cell, functions),
         series: series(answer, cell),
-        speed_name: if cell.estimate.decode.is_ok() { "Decode speed (tokens/s)" } else { "Time of one run" },
+        writes_tokens: cell.estimate.decode.is_ok(),
+        speed_name: if cell.estimate.decode.is_ok() { "decode speed" } else { "time of one run" },
         chip: chip(machine),
         model: model_lines(chosen),
     })
+}
+
+/// The figure that a person has to understand to understand the verdict.
+fn binding(estimate: &Estimate) -> FigureKey {
+    match overall(&estimate.verdicts).map(|verdict| verdict.kind) {
+        Some(LimitKind::AppMemory) | None => FigureKey::Memory,
+        Some(LimitKind::CellularPrompt) => FigureKey::Download,
+        Some(LimitKind::OsSupport | LimitKind::AppSize | LimitKind::BackgroundAssets) => FigureKey::Bundle,
+        Some(LimitKind::AneWeightFile | LimitKind::AneModel) => FigureKey::Bundle,
+        Some(LimitKind::AneShare) if estimate.decode.is_ok() => FigureKey::Decode,
+        Some(LimitKind::AneShare) => FigureKey::Latency,
+    }
 }
 
 fn figures(estimate: &Estimate) -> Vec<Headline> {
@@ -336,6 +400,7 @@ fn matrix(answer: &Answer) -> Vec<Group> {
                 bundle: si_bytes(cell.estimate.bundle.value),
                 cells: Vec::new(),
                 spans: cell.variant.runtime != Runtime::CoreMl,
+                keeps_quality: keeps_quality(&cell.variant),
             });
         }
         if let Some(row) = group.rows.last_mut() {
@@ -396,7 +461,10 @@ fn matrix_cell(idx: usize, cell: &Cell, fastest: f64) -> MatrixCell {
     );
     let heat = if fastest > 0.0 { (pace(estimate) / fastest * 100.0) as u32 } else { 0 };
     let shares = percents(all_seconds(estimate));
-    MatrixCell { idx, status: cell.status(), speed, speed_range, memory, shares, description, heat }
+    let most = shares.iter().max().copied().unwrap_or(0);
+    let unit = Unit::EVERY.into_iter().find(|unit| most > 0 && shares.get(unit.idx()) == Some(&most));
+    let pick = Pick { variant: cell.variant, units: cell.units };
+    MatrixCell { idx, pick, status: cell.status(), speed, speed_range, memory, shares, unit, description, heat }
 }
 
 fn memory_bar(machine: &Machine, estimate: &Estimate) -> MemoryBar {
@@ -405,16 +473,19 @@ fn memory_bar(machine: &Machine, estimate: &Estimate) -> MemoryBar {
     let total = memory.total();
     let mut limits: Vec<(&'static str, f64, String)> = Vec::new();
     if let Some(limit) = machine.app_memory {
-        limits.push(("one app", limit.value.get(), iec_bytes(limit.value)));
+        limits.push(("limit of an app", limit.value.get(), iec_bytes(limit.value)));
     }
     if let Some(limit) = machine.app_memory_entitled
         && Some(limit) != machine.app_memory
     {
-        limits.push(("one app with the entitlement", limit.value.get(), iec_bytes(limit.value)));
+        limits.push(("with the entitlement", limit.value.get(), iec_bytes(limit.value)));
     }
     if let Some(ram) = machine.ram {
-        limits.push(("all RAM", ram.get(), iec_bytes(ram)));
+        limits.push(("all memory", ram.get(), iec_bytes(ram)));
     }
+    let allowed = estimate.verdicts.iter().find(|verdict| verdict.kind == LimitKind::AppMemory);
+    let allowed = allowed.and_then(|verdict| verdict.allowed).map(|allowed| allowed.value.get());
+    let holds = limits.iter().position(|(_, bytes, _)| Some(*bytes) == allowed);
     let known: Vec<String> = limits.iter().map(|(name, _, text)| format!("{name} {text}")).collect();
     MemoryBar {
         parts: vec![
@@ -425,6 +496,7 @@ fn memory_bar(machine: &Machine, estimate: &Estimate) -> MemoryBar {
         ],
         total: (total.value.get(), total.low.get(), total.high.get()),
         limits,
+        holds,
         description: format!(
             "{} ({}) against {}",
             iec_bytes(total.value),
@@ -458,12 +530,24 @@ fn placement(cell: &Cell, functions: &[Prepared<'_>]) -> Vec<FunctionView> {
             }
         }
         refusals.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+        let shares = percents(plan.seconds);
+        let counted = |count: u64, one: &str, many: &str| {
+            format!("{} {}", thousands(count as f64), if count == 1 { one } else { many })
+        };
+        let text = |unit: Unit| {
+            let share = shares.get(unit.idx()).copied().unwrap_or(0);
+            let n_ops = plan.n_ops.get(unit.idx()).copied().unwrap_or(0);
+            format!("{share} % of the time, {}", counted(n_ops, "operation", "operations"))
+        };
         FunctionView {
             name: function.function.name.clone(),
             time: words::time_range(&plan.time),
             n_ops: plan.n_ops,
-            shares: percents(plan.seconds),
+            shares,
             n_hops: plan.n_hops,
+            shares_text: Unit::EVERY.map(text),
+            hops_text: counted(plan.n_hops, "change of unit in a call", "changes of unit in a call"),
+            refusals_text: refusals.iter().map(|(_, count)| counted(*count, "operation", "operations")).collect(),
             refusals,
         }
     })
@@ -483,18 +567,21 @@ fn series(answer: &Answer, picked: &Cell) -> Vec<SeriesRow> {
             (_, Ok(latency)) => Some((latency.value.get(), latency.low.get(), latency.high.get())),
             (Err(_), Err(_)) => None,
         };
-        let text = match (&estimate.decode, &estimate.latency) {
-            (Ok(decode), _) => format!("{}, {}", words::size_range(&bundle), words::token_range(decode)),
-            (_, Ok(latency)) => format!("{}, {}", words::size_range(&bundle), words::time_range(latency)),
-            (Err(_), Err(absent)) => format!("{}, {}", words::size_range(&bundle), words::absent(*absent)),
+        let speed_text = match (&estimate.decode, &estimate.latency) {
+            (Ok(decode), _) => words::token_range(decode),
+            (_, Ok(latency)) => words::time_range(latency),
+            (Err(_), Err(absent)) => words::absent(*absent).to_owned(),
         };
         rows.push(SeriesRow {
             id: cell.variant.id(),
+            label: cell.variant.label(),
             idx,
             bundle: (bundle.value.get(), bundle.low.get(), bundle.high.get()),
             speed,
-            text,
+            bundle_text: words::size_range(&bundle),
+            speed_text,
             is_picked: cell.variant == picked.variant,
+            keeps_quality: keeps_quality(&cell.variant),
         });
     }
     rows
@@ -568,5 +655,8 @@ fn model_lines(chosen: &Chosen) -> Vec<Line> {
 /// The columns of the matrix: what each choice of units is called.
 #[must_use]
 pub fn columns() -> [&'static str; 4] {
-    Units::EVERY.map(words::units)
+    Units::EVERY.map(|units| match units {
+        Units::All => "All units",
+        Units::CpuAndNe | Units::CpuAndGpu | Units::CpuOnly => words::units(units),
+    })
 }

@@ -8,7 +8,7 @@ use crate::{
     scenario::Units,
     units::{
         Bytes, Figure, Quantity, Seconds, TokensPerSec,
-        format::{iec_bytes, number, seconds, si_bytes},
+        format::{iec_bytes, number, seconds, si_bytes, thousands},
     },
 };
 
@@ -91,6 +91,17 @@ pub fn units(units: Units) -> &'static str {
     }
 }
 
+/// What a choice of compute units is called within a sentence.
+#[must_use]
+pub fn on_units(units: Units) -> &'static str {
+    match units {
+        Units::All => "all compute units",
+        Units::CpuAndNe => "CPU and Neural Engine",
+        Units::CpuAndGpu => "CPU and GPU",
+        Units::CpuOnly => "the CPU only",
+    }
+}
+
 /// Why a number is absent.
 #[must_use]
 pub fn absent(absent: Absent) -> &'static str {
@@ -153,7 +164,7 @@ pub fn verdict(verdict: &Verdict, machine: &Machine) -> String {
             format!(
                 "{file} in one model: apps that run on a mobile Neural Engine split into chunks of about {} ({} here)",
                 si_bytes(most),
-                number(parts.max(1.0))
+                thousands(parts.max(1.0))
             )
         }
         LimitKind::AneShare => match verdict.status {
