@@ -121,10 +121,10 @@ pub fn activation_peak(model: &Model, function: &Function) -> f64 {
             }
         }
     }
-    let is_cache = crate::placement::cache_values(model, function);
+    let views = crate::placement::cache_values(model, function);
     let size = |value: crate::model::ValueId| -> f64 {
         let held = function.value(value).is_some_and(|value| matches!(value.def, Def::Op | Def::Input));
-        let cached = is_cache.get(value.0 as usize).copied().unwrap_or(false);
+        let cached = views.get(value.0 as usize).is_some_and(Option::is_some);
         if held && !cached { function.tensor(value).map_or(0.0, |tensor| tensor.bytes() as f64) } else { 0.0 }
     };
     let mut live: f64 = function.inputs.iter().map(|input| size(*input)).sum();

@@ -40,6 +40,7 @@ coefficients! {
     AneWeightsMax = "ane-weights-max",
     AneWeightsM6 = "ane-weights-m6",
     AneActivationRate = "ane-activation-rate",
+    UnfusedShare = "unfused-share",
     AneOnChip = "ane-on-chip",
     AneCallMac = "ane-call-mac",
     AneCallPhone = "ane-call-phone",

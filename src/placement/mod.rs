@@ -46,14 +46,14 @@ pub struct PreparedOp {
 /// Prepares a function.
 #[must_use]
 pub fn prepare<'m>(model: &'m Model, function: &'m Function, machine: &Machine) -> Prepared<'m> {
-    let is_cache = work::cache_values(model, function);
+    let cached = work::cache_values(model, function);
     let mut ops = Vec::new();
     let mut sections = Vec::with_capacity(function.sections.len());
     for section in &function.sections {
         let start = ops.len();
         for op in &section.ops {
-            let mut work = work::of(model, function, op, &is_cache);
-            add_nested(model, function, op, &is_cache, &mut work);
+            let mut work = work::of(model, function, op, &cached);
+            add_nested(model, function, op, &cached, &mut work);
             ops.push(PreparedOp { work, refusal: rules::refusal(model, function, op, machine) });
         }
         sections.push((start..ops.len(), section.times));
@@ -77,10 +77,10 @@ fn written_in(function: &Function) -> Precision {
 }
 
 /// Adds the work of nested blocks to the operation that holds them, each body counted once: the trip count is not known.
-fn add_nested(model: &Model, function: &Function, op: &crate::model::Op, is_cache: &[bool], work: &mut Work) {
+fn add_nested(model: &Model, function: &Function, op: &crate::model::Op, cached: &[Option<f64>], work: &mut Work) {
     let mut waiting: Vec<&crate::model::Op> = op.blocks.iter().flat_map(|block| &block.ops).collect();
     while let Some(nested) = waiting.pop() {
-        let inner = work::of(model, function, nested, is_cache);
+        let inner = work::of(model, function, nested, cached);
         work.flops += inner.flops;
         work.read += inner.read;
         work.written += inner.written;

@@ -57,7 +57,10 @@ pub(super) fn refusal(model: &Model, function: &Function, op: &Op, machine: &Mac
         return Some(Reason::DynamicWeight);
     }
     let outputs = op.outputs.iter().filter_map(|id| function.tensor(*id));
-    let inputs = op.inputs.iter().flat_map(|(_, values)| values).filter_map(|id| {
+    // Where a cache is written is an index, not data: the state pattern takes it as it is.
+    let is_index = |param: &str| op.kind == OpKind::SliceUpdate && matches!(param, "begin" | "end");
+    let data = op.inputs.iter().filter(|(param, _)| !is_index(model.names.get(*param)));
+    let inputs = data.flat_map(|(_, values)| values).filter_map(|id| {
         let value = function.value(*id)?;
         match value.def {
             Def::Input | Def::State | Def::Op => value.ty.tensor(),

@@ -172,13 +172,26 @@ pub(super) fn of(
     let moved = (work.read + work.written) * width;
     let spills = work.largest * width > on_chip;
     let is_free = unit == Unit::Ane && !spills;
-    // Renaming a shape costs nothing on any unit that keeps the layout; only real copies do.
-    let activations = match (is_free, work.class) {
-        (true, _) => 0.0,
-        (false, OpClass::Move) if end == End::Fast => 0.0,
-        (false, _) if spills => moved / rate(&engine.activations, end),
+    // Element-wise operations and copies are mostly fused into their neighbours; on the CPU they are calls of their own.
+    let unfused = match (unit, work.class) {
+        (Unit::Cpu, _) | (_, OpClass::Dense | OpClass::Depthwise | OpClass::Gather | OpClass::Opaque) => 1.0,
+        (Unit::Ane | Unit::Gpu, OpClass::Elementwise | OpClass::Move) => {
+            cost::<Share>(&Coef::UnfusedShare.figure(), end)
+        }
+    };
+    let activations = if is_free {
+        0.0
+    } else if spills {
+        moved * unfused / rate(&engine.activations, end)
+    } else {
         // Small tensors live in the caches of GPU and CPU.
-        (false, _) => moved / (rate(&engine.activations, end) * 4.0),
+        moved * unfused / (rate(&engine.activations, end) * 4.0)
+    };
+    // An engine streams the operands of a dense operation while it computes.
+    let streamed = f64::max(arithmetic, weights);
+    let activations = match work.class {
+        OpClass::Dense | OpClass::Depthwise => f64::max(activations - streamed, 0.0),
+        OpClass::Elementwise | OpClass::Move | OpClass::Gather | OpClass::Opaque => activations,
     };
     let fixed = match work.class {
         OpClass::Move => 0.0,

@@ -43,7 +43,7 @@ pub struct Work {
 }
 
 /// Weights shared by the copies of a kernel: a convolution over an image reads each weight once.
-pub(super) fn of(model: &Model, function: &Function, op: &Op, is_cache: &[bool]) -> Work {
+pub(super) fn of(model: &Model, function: &Function, op: &Op, cached: &[Option<f64>]) -> Work {
     let names = &model.names;
     let class = class(names, function, op);
     let mut work =
@@ -69,10 +69,10 @@ pub(super) fn of(model: &Model, function: &Function, op: &Op, is_cache: &[bool])
                 }
                 Def::Const(_) => {}
                 Def::Input | Def::State | Def::Op => {
-                    if is_cache.get(value.0 as usize).copied().unwrap_or(false) {
+                    if let Some(held) = cached.get(value.0 as usize).copied().flatten() {
                         // A cache is charged where it is computed with, not where it is passed along.
                         if class == OpClass::Dense {
-                            work.cache += bytes;
+                            work.cache += held;
                         }
                     } else {
                         work.read += bytes;
@@ -86,7 +86,7 @@ pub(super) fn of(model: &Model, function: &Function, op: &Op, is_cache: &[bool])
     for output in &op.outputs {
         let Some(tensor) = function.tensor(*output) else { continue };
         n_out += tensor.elements().unwrap_or(0) as f64;
-        if !is_cache.get(output.0 as usize).copied().unwrap_or(false) {
+        if cached.get(output.0 as usize).copied().flatten().is_none() {
             let bytes = tensor.bytes() as f64;
             work.written += bytes;
             work.largest = f64::max(work.largest, bytes);
@@ -100,22 +100,21 @@ pub(super) fn of(model: &Model, function: &Function, op: &Op, is_cache: &[bool])
     work
 }
 
-/// Which values are a cache or a view of one: states, what is read from them, and what only renames that.
-pub(crate) fn cache_values(model: &Model, function: &Function) -> Vec<bool> {
-    let mut is_cache = vec![false; function.values.len()];
+/// Which values are a cache or a view of one, and how many bytes of the cache each stands for: states, what is read
+/// from them, and what only renames, cuts or repeats that. A repeated view stands for what it repeats.
+pub(crate) fn cache_values(model: &Model, function: &Function) -> Vec<Option<f64>> {
+    let mut cached: Vec<Option<f64>> = vec![None; function.values.len()];
+    let bytes = |value: ValueId| function.tensor(value).map_or(0, crate::model::TensorType::bytes) as f64;
     for state in &function.states {
-        mark(&mut is_cache, *state);
+        mark(&mut cached, *state, bytes(*state));
     }
     if function.states.is_empty() {
-        return is_cache;
+        return cached;
     }
     let names = &model.names;
     function.visit(&mut |_, op| {
-        let of_cache = |param: &str| {
-            op.input(names, param).is_some_and(|value| is_cache.get(value.0 as usize).copied().unwrap_or(false))
-        };
-        let is_view = match op.kind {
-            OpKind::ReadState => true,
+        let source = match op.kind {
+            OpKind::ReadState => op.input(names, "input"),
             OpKind::SliceUpdate
             | OpKind::SliceByIndex
             | OpKind::SliceBySize
@@ -124,21 +123,22 @@ pub(crate) fn cache_values(model: &Model, function: &Function) -> Vec<bool> {
             | OpKind::ExpandDims
             | OpKind::Squeeze
             | OpKind::Tile
-            | OpKind::Identity => of_cache("x"),
-            _ => false,
+            | OpKind::Identity => op.input(names, "x"),
+            _ => None,
         };
-        if is_view {
+        let held = source.and_then(|value| cached.get(value.0 as usize).copied().flatten());
+        if let Some(held) = held {
             for output in &op.outputs {
-                mark(&mut is_cache, *output);
+                mark(&mut cached, *output, held.min(bytes(*output)));
             }
         }
     });
-    is_cache
+    cached
 }
 
-fn mark(is_cache: &mut [bool], value: ValueId) {
-    if let Some(slot) = is_cache.get_mut(value.0 as usize) {
-        *slot = true;
+fn mark(cached: &mut [Option<f64>], value: ValueId, bytes: f64) {
+    if let Some(slot) = cached.get_mut(value.0 as usize) {
+        *slot = Some(bytes);
     }
 }
 
