@@ -3,9 +3,8 @@
 (() => {
   const element = document.currentScript;
   const url = (name) => new URL(element.dataset[name], document.baseURI).href;
-  const addresses = { js: url("js"), wasm: url("wasm"), worker: new URL("worker.js", document.baseURI).href };
-  // The page starts a worker of the same wasm to read files: src/ui/worker.rs asks for these addresses.
-  globalThis.plannerAddresses = addresses;
+  // The page starts this worker when a file is opened: src/ui/worker.rs asks for the address.
+  globalThis.plannerWorker = new URL("worker.js", document.baseURI).href;
   const say = (text) => {
     const boot = document.getElementById("boot");
     if (boot) {
@@ -17,8 +16,8 @@
     say("This browser has no WebAssembly, which the planner needs. A current version of any browser has it.");
     return;
   }
-  import(addresses.js)
-    .then((planner) => planner.default({ module_or_path: addresses.wasm }))
+  import(url("js"))
+    .then((planner) => planner.default({ module_or_path: url("wasm") }))
     .then(() => document.getElementById("boot")?.remove())
     .catch((error) => say(`The planner could not start: ${error}. Reload the page; if that does not help, a file of the site is missing.`));
 })();

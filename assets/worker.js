@@ -1,10 +1,9 @@
-// Reads a dropped model off the main thread, with the same wasm as the page: there, ranges of a file can be read
-// synchronously (FileReaderSync), so the reader is the one that the command-line tool uses.
+// Reads a dropped model off the main thread. The reader is a wasm of its own, loaded when the first file is opened.
 self.onmessage = async ({ data }) => {
   try {
-    const planner = await import(data.addresses.js);
-    await planner.default({ module_or_path: data.addresses.wasm });
-    const bytes = planner.open_in_worker(data.paths, data.files);
+    const reader = await import("./reader.js");
+    await reader.default();
+    const bytes = reader.open_files(data.paths, data.files);
     self.postMessage({ bytes }, [bytes.buffer]);
   } catch (error) {
     self.postMessage({ failure: String(error) });

@@ -24,25 +24,36 @@ pub fn of_list(list: &FileList) -> Vec<Picked> {
     picked
 }
 
-/// What a drop event carries. The browser empties the event when its handler returns, so this must be called in it.
-#[must_use]
-pub fn of_drop(transfer: &DataTransfer) -> Vec<FileSystemEntry> {
-    let items = transfer.items();
-    let mut entries = Vec::new();
-    for idx in 0..items.length() {
-        if let Some(item) = items.get(idx)
-            && let Ok(Some(entry)) = item.webkit_get_as_entry()
-        {
-            entries.push(entry);
-        }
-    }
-    entries
+/// What was dropped: folders and files to walk, and files that came without an entry.
+#[derive(Default)]
+pub struct Dropped {
+    entries: Vec<FileSystemEntry>,
+    files: Vec<Picked>,
 }
 
-/// Walks dropped entries to their files.
-pub async fn walk(entries: Vec<FileSystemEntry>) -> Result<Vec<Picked>, String> {
-    let mut waiting = entries;
-    let mut picked: Vec<Picked> = Vec::new();
+/// What a drop event carries. The browser empties the event when its handler returns, so this must be called in it.
+#[must_use]
+pub fn of_drop(transfer: &DataTransfer) -> Dropped {
+    let items = transfer.items();
+    let mut dropped = Dropped { entries: Vec::new(), files: Vec::new() };
+    for idx in 0..items.length() {
+        let Some(item) = items.get(idx) else { continue };
+        match item.webkit_get_as_entry() {
+            Ok(Some(entry)) => dropped.entries.push(entry),
+            // What another page or a program hands over has no entry, but is a file all the same.
+            Ok(None) | Err(_) => {
+                if let Ok(Some(file)) = item.get_as_file() {
+                    dropped.files.push((file.name(), file));
+                }
+            }
+        }
+    }
+    dropped
+}
+
+/// Walks what was dropped to its files.
+pub async fn walk(dropped: Dropped) -> Result<Vec<Picked>, String> {
+    let Dropped { entries: mut waiting, files: mut picked } = dropped;
     while let Some(entry) = waiting.pop() {
         if entry.is_file() {
             let file = file_of(entry.unchecked_ref()).await?;

@@ -1,58 +1,19 @@
 //! Opens a package in a worker: the page sends the files, the worker sends back the package as bytes.
 //!
-//! The worker is a second instance of the same wasm. There a file can be read by ranges without waiting
-//! (`FileReaderSync`), so that the reader of the core works on it as it is, whatever the size of the file.
+//! The worker is a wasm of its own (`src/bin/reader.rs`), loaded when the first file is opened: whoever only plans
+//! presets never downloads the reader.
 
 use std::{cell::RefCell, rc::Rc};
 
 use js_sys::{Array, Object, Promise, Reflect, Uint8Array};
-use wasm_bindgen::{JsCast, JsValue, closure::Closure, prelude::wasm_bindgen};
+use wasm_bindgen::{JsCast, JsValue, closure::Closure};
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{Blob, File, FileReaderSync, MessageEvent, Worker, WorkerOptions, WorkerType};
+use web_sys::{File, MessageEvent, Worker, WorkerOptions, WorkerType};
 
-use crate::format::{self, Entry, Limits, Package, RangeSource, ReadError};
-
-/// A file of the browser as a source of ranges. Works in a worker only.
-struct BlobSource {
-    blob: Blob,
-    reader: FileReaderSync,
-}
-
-impl RangeSource for BlobSource {
-    fn len(&self) -> u64 {
-        self.blob.size() as u64
-    }
-
-    fn read_at(&self, offset: u64, into: &mut [u8]) -> Result<(), String> {
-        let end = offset.saturating_add(into.len() as u64);
-        let say = |error: JsValue| format!("the browser could not read the file: {}", text_of(&error));
-        let slice = self.blob.slice_with_f64_and_f64(offset as f64, end as f64).map_err(say)?;
-        let buffer = self.reader.read_as_array_buffer(&slice).map_err(say)?;
-        let bytes = Uint8Array::new(&buffer);
-        if bytes.length() as usize == into.len() {
-            bytes.copy_to(into);
-            Ok(())
-        } else {
-            Err(format!("{} bytes came instead of {}; the file has changed", bytes.length(), into.len()))
-        }
-    }
-}
+use crate::format::{Package, ReadError};
 
 fn text_of(error: &JsValue) -> String {
     error.dyn_ref::<js_sys::Error>().map_or_else(|| format!("{error:?}"), |error| String::from(error.message()))
-}
-
-/// Called in the worker: opens the files and returns the package, or why not, as bytes.
-#[wasm_bindgen]
-pub fn open_in_worker(paths: &Array, files: &Array) -> Result<Uint8Array, JsValue> {
-    let mut entries = Vec::new();
-    for (path, file) in paths.iter().zip(files.iter()) {
-        let source = BlobSource { blob: file.dyn_into()?, reader: FileReaderSync::new()? };
-        entries.push(Entry { path: path.as_string().unwrap_or_default(), source: Box::new(source) });
-    }
-    let opened = format::open(entries, &Limits::default());
-    let bytes = postcard::to_allocvec(&opened).map_err(|error| JsValue::from_str(&error.to_string()))?;
-    Ok(Uint8Array::from(bytes.as_slice()))
 }
 
 /// A package being opened. Dropping it stops the worker.
@@ -101,8 +62,7 @@ fn failure(what: &str) -> ReadError {
 }
 
 fn begin(files: &[(String, File)]) -> Result<Opening, JsValue> {
-    let addresses = Reflect::get(&js_sys::global(), &JsValue::from_str("plannerAddresses"))?;
-    let script = Reflect::get(&addresses, &JsValue::from_str("worker"))?.as_string().unwrap_or_default();
+    let script = Reflect::get(&js_sys::global(), &JsValue::from_str("plannerWorker"))?.as_string().unwrap_or_default();
     let options = WorkerOptions::new();
     options.set_type(WorkerType::Module);
     let worker = Worker::new_with_options(&script, &options)?;
@@ -128,7 +88,6 @@ fn begin(files: &[(String, File)]) -> Result<Opening, JsValue> {
     let message = Object::new();
     let paths: Array = files.iter().map(|(path, _)| JsValue::from_str(path)).collect();
     let blobs: Array = files.iter().map(|(_, file)| JsValue::from(file.clone())).collect();
-    Reflect::set(&message, &JsValue::from_str("addresses"), &addresses)?;
     Reflect::set(&message, &JsValue::from_str("paths"), &paths)?;
     Reflect::set(&message, &JsValue::from_str("files"), &blobs)?;
     worker.post_message(&message)?;

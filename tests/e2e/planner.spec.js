@@ -40,6 +40,9 @@ test("answers the course's question at once", async ({ page }) => {
   await expect(figures).toContainText("Bundle");
   await expect(figures).toContainText("tok/s");
   await expect(page.locator("table.matrix thead")).toContainText("Neural Engine");
+  const shown = await page.locator("table.matrix button.cell").count();
+  expect(shown).toBeGreaterThan(40);
+  await page.getByRole("checkbox", { name: /every variant/i }).check();
   expect(await page.locator("table.matrix button.cell").count()).toBeGreaterThan(100);
   await clean();
 });

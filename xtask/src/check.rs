@@ -33,6 +33,19 @@ pub fn everything() -> Result<(), String> {
             "-D",
             "warnings",
         ];
+        run(command("cargo", &args, None))?;
+        let args = [
+            "clippy",
+            "--features",
+            "reader",
+            "--target",
+            "wasm32-unknown-unknown",
+            "--bin",
+            "reader",
+            "--",
+            "-D",
+            "warnings",
+        ];
         run(command("cargo", &args, None))
     })?;
     steps.step("the static site", || crate::run::build(&path))?;

@@ -32,8 +32,9 @@ pub fn report(gate: Gate) -> Result<(), String> {
         fs::read_dir(&dist).map_err(|error| format!("{}: {error}; `cargo xtask build` makes it", dist.display()))?;
     let is_loaded = |name: &str| {
         let ending = name.rsplit('.').next().unwrap_or_default();
-        // The worker's script is asked for when a file is opened; headers and pictures are not part of the first load.
-        ["html", "js", "css", "wasm"].contains(&ending) && name != "worker.js" && name != "embed.js"
+        // The worker and its reader are asked for when a file is opened; headers and pictures are no part of the first load.
+        let later = name == "worker.js" || name.starts_with("reader");
+        ["html", "js", "css", "wasm"].contains(&ending) && !later
     };
     let mut names: Vec<String> = entries
         .flatten()
