@@ -2,6 +2,8 @@
 //!
 //! `cargo bench --bench matrix`. The page runs the same code; its own figure is printed by the browser tests.
 
+#![allow(clippy::expect_used, missing_docs, reason = "a bench speaks by failing")]
+
 use coreml_planner::{
     report::answer,
     scenario::{ModelRef, Scenario},

@@ -1,5 +1,7 @@
 //! Packages made by coremltools open with the right totals; damaged ones say what is wrong and where.
 
+#![allow(clippy::expect_used, clippy::panic, reason = "tests speak by failing")]
+
 use std::{fs, path::PathBuf};
 
 use coreml_planner::{

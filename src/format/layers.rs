@@ -354,7 +354,7 @@ fn weight(
         }
         if let Some(bytes) = raw {
             part(PartRole::Data, DType::UInt8, bytes);
-            elements += if bits > 0 { bytes.saturating_mul(8) / bits } else { bytes };
+            elements += bytes.saturating_mul(8).checked_div(bits).unwrap_or(bytes);
         }
         if weight.parts.is_empty() {
             return Ok(());

@@ -94,6 +94,7 @@ impl Prepared<'_> {
     /// `loads` has a row for each weight of the model; `gate` is what keeps the whole graph off the Neural Engine;
     /// `refuses` says which weights the Neural Engine does not take in this variant.
     #[must_use]
+    #[allow(clippy::too_many_arguments, reason = "each is one of the things that a plan depends on")]
     pub fn plan(
         &self,
         machine: &Machine,
@@ -108,7 +109,7 @@ impl Prepared<'_> {
         if !allowed.contains(&true) {
             return None;
         }
-        let setting = Setting { machine, precision, written_in: self.written_in };
+        let setting = Setting::new(machine, precision, self.written_in);
         let steps = self.steps();
         let terms_of = |op_idx: usize, unit: Unit, end: End| -> Option<Terms> {
             let op = self.ops.get(op_idx)?;

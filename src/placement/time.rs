@@ -102,9 +102,17 @@ pub(super) struct Setting<'a> {
     pub precision: Precision,
     /// The type the graph's shapes are counted in.
     pub written_in: Precision,
+    int8_gain: Figure<Share>,
+    unfused: Figure<Share>,
 }
 
-impl Setting<'_> {
+impl<'a> Setting<'a> {
+    pub(super) fn new(machine: &'a Machine, precision: Precision, written_in: Precision) -> Self {
+        // Looked up once: a plan asks for them at every operation.
+        let (int8_gain, unfused) = (Coef::Int8Gain.figure(), Coef::UnfusedShare.figure());
+        Self { machine, precision, written_in, int8_gain, unfused }
+    }
+
     /// Bytes of an activation, as a multiple of what the graph's own types say.
     fn width(&self, unit: Unit) -> f64 {
         let bytes = |precision| match precision {
@@ -135,7 +143,7 @@ pub(super) fn of(
     let width = setting.width(unit);
     let mut dense_rate = rate(&engine.dense, end);
     if setting.precision == Precision::W8A8 && unit == Unit::Ane && machine.int8_fast_path {
-        dense_rate *= rate::<Share>(&Coef::Int8Gain.figure(), end);
+        dense_rate *= rate(&setting.int8_gain, end);
     }
     let arithmetic = match work.class {
         OpClass::Dense => work.flops / dense_rate,
@@ -175,9 +183,7 @@ pub(super) fn of(
     // Element-wise operations and copies are mostly fused into their neighbours; on the CPU they are calls of their own.
     let unfused = match (unit, work.class) {
         (Unit::Cpu, _) | (_, OpClass::Dense | OpClass::Depthwise | OpClass::Gather | OpClass::Opaque) => 1.0,
-        (Unit::Ane | Unit::Gpu, OpClass::Elementwise | OpClass::Move) => {
-            cost::<Share>(&Coef::UnfusedShare.figure(), end)
-        }
+        (Unit::Ane | Unit::Gpu, OpClass::Elementwise | OpClass::Move) => cost(&setting.unfused, end),
     };
     let activations = if is_free {
         0.0

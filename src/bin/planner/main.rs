@@ -90,7 +90,7 @@ fn run(args: impl Iterator<Item = OsString> + 'static) -> Result<(), Stop> {
         }
         "variants" => {
             let document = variants::document();
-            list(&mut parser, &document, || variants::table())
+            list(&mut parser, &document, variants::table)
         }
         "inspect" => inspect(&mut parser),
         "plan" => plan(&mut parser),
@@ -126,7 +126,7 @@ fn list(parser: &mut Parser, document: &impl serde::Serialize, text: impl Fn() -
     }
 }
 
-fn open(path: &PathBuf) -> Result<Package, Stop> {
+fn open(path: &std::path::Path) -> Result<Package, Stop> {
     let entries = files::open_path(path).map_err(Stop::BadInput)?;
     format::open(entries, &Limits::default()).map_err(|error| Stop::BadInput(error.to_string()))
 }
