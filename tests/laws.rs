@@ -16,9 +16,16 @@ fn any_device() -> impl Strategy<Value = DeviceRef> {
     let devices = &Catalog::get().devices;
     prop_oneof![
         (0..devices.len()).prop_map(|idx| DeviceRef::Known { id: devices[idx].id.clone(), ram_gib: None }),
-        (1.0..512.0_f64, 10.0..2000.0_f64, 0.0..80.0_f64, 0.0..60.0_f64).prop_map(
-            |(ram_gib, memory_gbs, ane_tflops, gpu_tflops)| {
-                DeviceRef::Custom(CustomDevice { ram_gib, memory_gbs, ane_tflops, gpu_tflops })
+        (1_000..512_000_u32, 10_000..2_000_000_u32, 0..80_000_u32, 0..60_000_u32).prop_map(
+            |(ram, memory, ane, gpu)| {
+                // A link keeps thousandths.
+                let of = |thousandths: u32| f64::from(thousandths) / 1000.0;
+                DeviceRef::Custom(CustomDevice {
+                    ram_gib: of(ram),
+                    memory_gbs: of(memory),
+                    ane_tflops: of(ane),
+                    gpu_tflops: of(gpu),
+                })
             }
         ),
     ]

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use serde_json::{Value as Json, json};
 
 use crate::{
     format::{Feature, FeatureDim, Package, PackageFormat},
@@ -79,7 +78,32 @@ pub struct FeatureRow {
     /// Its element type or kind.
     pub dtype: String,
     /// Its dimensions: a number, `"1..64"`, or a list when they are enumerated.
-    pub shape: Vec<Json>,
+    pub shape: Vec<DimDocument>,
+}
+
+/// One dimension in a document.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum DimDocument {
+    /// Always this size.
+    Size(u64),
+    /// `"1..64"`; `"1.."` without an upper end.
+    Range(String),
+    /// One of these sizes.
+    OneOf(Vec<u64>),
+}
+
+impl std::fmt::Display for DimDocument {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Size(size) => write!(f, "{size}"),
+            Self::Range(range) => f.write_str(range),
+            Self::OneOf(sizes) => {
+                let sizes: Vec<String> = sizes.iter().map(u64::to_string).collect();
+                f.write_str(&sizes.join(" or "))
+            }
+        }
+    }
 }
 
 /// The weight table, summed up.
@@ -183,10 +207,10 @@ fn count(package: &Package, function: &Function, row: &mut FunctionRow) {
 
 fn feature(feature: &Feature) -> FeatureRow {
     let dim = |dim: &FeatureDim| match dim {
-        FeatureDim::Fixed(size) => json!(size),
-        FeatureDim::Range(low, Some(high)) => json!(format!("{low}..{high}")),
-        FeatureDim::Range(low, None) => json!(format!("{low}..")),
-        FeatureDim::OneOf(sizes) => json!(sizes),
+        FeatureDim::Fixed(size) => DimDocument::Size(*size),
+        FeatureDim::Range(low, Some(high)) => DimDocument::Range(format!("{low}..{high}")),
+        FeatureDim::Range(low, None) => DimDocument::Range(format!("{low}..")),
+        FeatureDim::OneOf(sizes) => DimDocument::OneOf(sizes.clone()),
     };
     FeatureRow {
         name: feature.name.clone(),
@@ -250,7 +274,7 @@ pub fn text(document: &InspectDocument) -> String {
         out.push_str(&format!("\nfunction {} — {} operations\n", clean(&function.name), function.n_ops));
         for (word, features) in [("in", &function.inputs), ("out", &function.outputs), ("state", &function.states)] {
             for feature in features {
-                let shape: Vec<String> = feature.shape.iter().map(|dim| dim.to_string().replace('"', "")).collect();
+                let shape: Vec<String> = feature.shape.iter().map(ToString::to_string).collect();
                 let line = format!("  {word:<6}{} {} [{}]\n", clean(&feature.name), feature.dtype, shape.join(", "));
                 out.push_str(&line);
             }

@@ -85,7 +85,7 @@ fn interface(functions: &[FunctionRow]) -> Table {
 
 /// `1 × 3 × 224 × 224`.
 fn shape(feature: &FeatureRow) -> String {
-    let dims: Vec<String> = feature.shape.iter().map(|dim| dim.to_string().replace('"', "")).collect();
+    let dims: Vec<String> = feature.shape.iter().map(ToString::to_string).collect();
     dims.join(" × ")
 }
 

@@ -1,10 +1,10 @@
 //! `v=1&m=llama-3.2-3b&d=iphone-15-pro&os=18&ctx=4096&p=512&ent=1&q=lut4-g16&u=cpu-and-ne`: a scenario as a link.
 //!
 //! Plain keys and values, ids instead of numbers, unknown keys ignored. A wrong value becomes the default and a note; a
-//! link of a newer version says so. Every version that was ever written stays readable: [`decode`] upgrades one step at
+//! link of a newer version says so. Numbers are kept to thousandths. Every version that was ever written stays readable: [`decode`] upgrades one step at
 //! a time, and `tests/links.txt` holds a link of each.
 
-use crate::variant::Variant;
+use crate::{units::decimal, variant::Variant};
 
 use super::{CustomDevice, DeviceRef, ModelRef, Pick, Scenario, Units};
 
@@ -32,15 +32,15 @@ pub fn encode(scenario: &Scenario) -> String {
         DeviceRef::Known { id, ram_gib } => {
             put("d", id);
             if let Some(ram) = ram_gib {
-                put("ram", &ram.to_string());
+                put("ram", &decimal::plain(*ram));
             }
         }
         DeviceRef::Custom(custom) => {
             put("d", "custom");
-            put("ram", &custom.ram_gib.to_string());
-            put("bw", &custom.memory_gbs.to_string());
-            put("ane", &custom.ane_tflops.to_string());
-            put("gpu", &custom.gpu_tflops.to_string());
+            put("ram", &decimal::plain(custom.ram_gib));
+            put("bw", &decimal::plain(custom.memory_gbs));
+            put("ane", &decimal::plain(custom.ane_tflops));
+            put("gpu", &decimal::plain(custom.gpu_tflops));
         }
     }
     put("os", &scenario.os.to_string());
@@ -80,9 +80,10 @@ pub fn decode(link: &str) -> (Scenario, Vec<String>) {
     }
     let mut number = |key: &str, low: f64, high: f64| -> Option<f64> {
         let value = find(key)?;
-        match value.parse::<f64>() {
-            Ok(number) if number >= low && number <= high => Some(number),
+        match decimal::parse(value) {
+            Some(number) if number >= low && number <= high => Some(number),
             _ => {
+                let (low, high) = (decimal::plain(low), decimal::plain(high));
                 notes.push(format!("`{key}={value}` is not a number from {low} to {high}; the default is used"));
                 None
             }

@@ -10,7 +10,7 @@
 //! assert_eq!(rate(BytesPerSec::gb(68.3)), "68.3 GB/s");
 //! ```
 
-use super::{Bytes, BytesPerSec, OpsPerSec, Quantity, Seconds, TokensPerSec};
+use super::{Bytes, BytesPerSec, OpsPerSec, Quantity, Seconds, TokensPerSec, decimal};
 
 /// Three significant digits, never scientific, thousands set apart by a thin space.
 #[must_use]
@@ -33,13 +33,13 @@ pub fn number(value: f64) -> String {
     } else {
         4
     };
-    if value == 0.0 { "0".to_owned() } else { format!("{value:.digits$}") }
+    if value == 0.0 { "0".to_owned() } else { decimal::fixed(value, digits) }
 }
 
 /// A whole number with its thousands set apart by a thin space.
 #[must_use]
 pub fn thousands(value: f64) -> String {
-    let plain = format!("{value:.0}");
+    let plain = decimal::fixed(value, 0);
     let (sign, digits) = plain.strip_prefix('-').map_or(("", plain.as_str()), |rest| ("−", rest));
     let mut out = String::from(sign);
     for (place, digit) in digits.chars().enumerate() {
@@ -60,7 +60,7 @@ fn scaled(value: f64, base: f64, names: &[&str]) -> String {
         unit += 1;
     }
     let name = names.get(unit).copied().unwrap_or_default();
-    if unit == 0 { format!("{scaled:.0} {name}") } else { format!("{} {name}", number(scaled)) }
+    if unit == 0 { format!("{} {name}", decimal::fixed(scaled, 0)) } else { format!("{} {name}", number(scaled)) }
 }
 
 /// File and download sizes: kB, MB and GB are powers of ten.

@@ -5,6 +5,7 @@
 //! printed. Absent on purpose: a general dimensional-analysis system, and any arithmetic outside `+ − × ÷ min max`,
 //! so that native and wasm give the same bits.
 
+pub mod decimal;
 pub mod figure;
 pub mod format;
 pub mod parse;
