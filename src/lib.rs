@@ -18,6 +18,7 @@ pub mod format;
 pub mod lower;
 pub mod machine;
 pub mod model;
+pub mod order;
 pub mod placement;
 pub mod report;
 pub mod scenario;

@@ -180,7 +180,7 @@ pub(super) fn near<'a>(
 /// Gives every limit a row above the panel so that no labels meet. The rows count upwards from the panel.
 pub(super) fn lanes(limits: &[Limit], axis: &Axis, left: i32, right: i32) -> Vec<Lane> {
     let mut order: Vec<&Limit> = limits.iter().collect();
-    order.sort_by(|a, b| b.at.total_cmp(&a.at));
+    crate::order::by(&mut order, |a, b| a.at > b.at);
     let mut taken: Vec<(i32, i32, i32)> = Vec::new();
     let mut lanes = Vec::new();
     for limit in order {

@@ -251,7 +251,8 @@ fn weights(package: &Package) -> WeightsSummary {
         row.stored_bytes += stored;
     }
     summary.by_encoding = by_encoding.into_values().collect();
-    summary.by_encoding.sort_by(|a, b| b.stored_bytes.cmp(&a.stored_bytes).then_with(|| a.encoding.cmp(&b.encoding)));
+    // By name from the map already: only the sizes are left to order by.
+    crate::order::by(&mut summary.by_encoding, |a, b| a.stored_bytes > b.stored_bytes);
     summary
 }
 
@@ -280,7 +281,7 @@ pub fn text(document: &InspectDocument) -> String {
             }
         }
         let mut ops: Vec<(&String, &u64)> = function.ops.iter().collect();
-        ops.sort_by(|a, b| b.1.cmp(a.1).then_with(|| a.0.cmp(b.0)));
+        crate::order::by(&mut ops, |a, b| a.1 > b.1);
         let ops: Vec<String> = ops.iter().map(|(name, n)| format!("{} {n}", clean(name))).collect();
         if !ops.is_empty() {
             out.push_str(&format!("  {}\n", ops.join(", ")));

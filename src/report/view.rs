@@ -529,7 +529,7 @@ fn placement(cell: &Cell, functions: &[Prepared<'_>]) -> Vec<FunctionView> {
                 }
             }
         }
-        refusals.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+        crate::order::by(&mut refusals, |a, b| a.1 > b.1);
         let shares = percents(plan.seconds);
         let counted = |count: u64, one: &str, many: &str| {
             format!("{} {}", thousands(count as f64), if count == 1 { one } else { many })

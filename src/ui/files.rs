@@ -65,7 +65,6 @@ pub async fn walk(dropped: Dropped) -> Result<Vec<Picked>, String> {
             waiting.extend(children_of(entry.unchecked_ref()).await?);
         }
     }
-    picked.sort_by(|a, b| a.0.cmp(&b.0));
     Ok(picked)
 }
 
