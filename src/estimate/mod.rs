@@ -16,7 +16,7 @@ use crate::{
     placement::{self, Plan, Prepared, Reason},
     scenario::Units,
     units::{Bytes, Figure, Quantity, Seconds, TokensPerSec, tokens_per_second},
-    variant::{Precision, Runtime, Stored, Variant},
+    variant::{Compression, Precision, Runtime, Stored, Variant},
 };
 
 /// A model on a machine, prepared for every variant and choice of units.
@@ -115,7 +115,7 @@ impl<'a> Subject<'a> {
         };
         let plans_or_none = plans.as_deref().unwrap_or_default();
         let memory = memory::memory(self, variant, &loads, plans_or_none);
-        let bundle = stored.package;
+        let bundle = self.bundle(variant, stored);
         let share: Figure<Share> = Coef::DownloadShare.figure();
         let download = Figure::range(
             bundle.value * share.value.get(),
@@ -136,6 +136,28 @@ impl<'a> Subject<'a> {
             memory,
             verdicts,
             plans: plans.unwrap_or_default(),
+        }
+    }
+
+    /// Whether a variant leaves an opened file as it is.
+    #[must_use]
+    pub fn is_as_opened(&self, variant: &Variant) -> bool {
+        let written_in = self.functions.first().map(|function| function.written_in);
+        self.model.on_disk.is_some()
+            && variant.runtime == Runtime::CoreMl
+            && variant.compression == Compression::None
+            && written_in.is_none_or(|written_in| written_in == variant.precision)
+    }
+
+    /// An opened file has its own size; what a compression adds to its specification is added to that one.
+    fn bundle(&self, variant: &Variant, stored: &Stored) -> Figure<Bytes> {
+        match self.model.on_disk {
+            Some(files) if self.is_as_opened(variant) => Figure::exact(Bytes::new(files.total)),
+            Some(files) if variant.runtime == Runtime::CoreMl => {
+                let counted = Figure::exact(Bytes::new(stored.weight_file + files.spec + files.other));
+                counted.plus(stored.spec_added)
+            }
+            Some(_) | None => stored.package,
         }
     }
 

@@ -16,7 +16,7 @@ mod zip;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::Model;
+use crate::model::{Model, OnDisk};
 
 /// Bytes that can be read by ranges: a file, a `Blob`, a stored zip entry.
 pub trait RangeSource {
@@ -177,7 +177,15 @@ impl Default for Limits {
 pub fn open(entries: Vec<Entry>, limits: &Limits) -> Result<Package, ReadError> {
     let mut package = package::open(entries, limits)?;
     package.model.name.clone_from(&package.name);
+    package.model.on_disk = Some(on_disk(&package.files));
     Ok(package)
+}
+
+fn on_disk(files: &[FileSize]) -> OnDisk {
+    let sum = |ending: &str| files.iter().filter(|file| file.path.ends_with(ending)).map(|file| file.bytes).sum();
+    let (spec, weights): (u64, u64) = (sum(".mlmodel"), sum(".bin"));
+    let total: u64 = files.iter().map(|file| file.bytes).sum();
+    OnDisk { spec, other: total.saturating_sub(spec).saturating_sub(weights), total }
 }
 
 impl Package {

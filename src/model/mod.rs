@@ -41,6 +41,19 @@ pub struct Model {
     pub functions: Vec<Function>,
     /// Every stored weight, once.
     pub weights: Vec<Weight>,
+    /// Sizes of the files it was read from; `None` for a model that is not from a file.
+    pub on_disk: Option<OnDisk>,
+}
+
+/// Sizes of the files of a package.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OnDisk {
+    /// The specification.
+    pub spec: u64,
+    /// Everything that is neither the specification nor a weight file.
+    pub other: u64,
+    /// All files.
+    pub total: u64,
 }
 
 /// A table of names, each stored once.

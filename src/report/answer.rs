@@ -91,11 +91,19 @@ pub struct Cell {
     pub variant: Variant,
     /// Where it may run.
     pub units: Units,
+    /// Whether it leaves an opened file as it is.
+    pub as_opened: bool,
     /// What comes of it.
     pub estimate: Estimate,
 }
 
 impl Cell {
+    /// What is done to the model, in a few words.
+    #[must_use]
+    pub fn label(&self) -> String {
+        if self.as_opened { "Unchanged file".to_owned() } else { self.variant.label() }
+    }
+
     /// The status of the verdict that binds.
     #[must_use]
     pub fn status(&self) -> Status {
@@ -136,7 +144,8 @@ pub fn answer_of(subject: &Subject<'_>, scenario: &Scenario) -> Answer {
             Runtime::LlamaCpp | Runtime::Mlx => &[Units::CpuAndGpu],
         };
         for units in choices {
-            cells.push(Cell { variant: *variant, units: *units, estimate: subject.estimate(variant, &stored, *units) });
+            let estimate = subject.estimate(variant, &stored, *units);
+            cells.push(Cell { variant: *variant, units: *units, as_opened: subject.is_as_opened(variant), estimate });
         }
     }
     let recommended = recommend(&cells, machine);

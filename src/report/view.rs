@@ -246,7 +246,11 @@ pub fn sentence(model_name: &str, machine: &Machine, cell: &Cell) -> Sentence {
         (_, Ok(latency)) => format!(", about {} a run", words::time_range(latency)),
         (Err(_), Err(_)) => String::new(),
     };
-    let as_what = format!("as {} on {}", cell.variant.label(), words::on_units(cell.units));
+    let as_what = if cell.as_opened {
+        format!("unchanged on {}", words::on_units(cell.units))
+    } else {
+        format!("as {} on {}", cell.variant.label(), words::on_units(cell.units))
+    };
     let name = &machine.name;
     let status = cell.status();
     let because = || {
@@ -279,7 +283,7 @@ pub fn view(chosen: &Chosen, machine: &Machine, answer: &Answer, functions: &[Pr
         status: cell.status(),
         picked: answer.picked,
         recommended: answer.recommended,
-        picked_name: format!("{} on {}", cell.variant.label(), words::on_units(cell.units)),
+        picked_name: format!("{} on {}", cell.label(), words::on_units(cell.units)),
         picked_variant: cell.variant,
         is_recommended: answer.picked == answer.recommended,
         figures: figures(&cell.estimate),
@@ -396,7 +400,7 @@ fn matrix(answer: &Answer) -> Vec<Group> {
         if group.rows.last().is_none_or(|row| row.id != id) {
             group.rows.push(MatrixRow {
                 id,
-                label: cell.variant.label(),
+                label: cell.label(),
                 bundle: si_bytes(cell.estimate.bundle.value),
                 cells: Vec::new(),
                 spans: cell.variant.runtime != Runtime::CoreMl,
@@ -454,7 +458,7 @@ fn matrix_cell(idx: usize, cell: &Cell, fastest: f64) -> MatrixCell {
         .map_or(String::new(), |verdict| format!(", limited by {}", words::limit_name(verdict.kind)));
     let description = format!(
         "{}, {}: {speed} ({speed_range}), memory {memory} ({}), {}{binding}",
-        cell.variant.label(),
+        cell.label(),
         words::units(cell.units),
         words::memory_range(&total),
         words::status(cell.status()),
@@ -574,7 +578,7 @@ fn series(answer: &Answer, picked: &Cell) -> Vec<SeriesRow> {
         };
         rows.push(SeriesRow {
             id: cell.variant.id(),
-            label: cell.variant.label(),
+            label: cell.label(),
             idx,
             bundle: (bundle.value.get(), bundle.low.get(), bundle.high.get()),
             speed,

@@ -135,7 +135,7 @@ fn with_role<'c>(
 
 fn bundle(cell: &Cell, stored: &Stored) -> Why {
     Why {
-        title: format!("Bundle of {}", cell.variant.label()),
+        title: format!("Bundle: {}", cell.label()),
         answer: words::size_range(&cell.estimate.bundle),
         formula: "sum over the weight table of data, tables, scales, offsets and masks, as the tool writes them, plus records, alignment and the specification",
         inputs: stored_lines(stored),
