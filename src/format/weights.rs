@@ -1,0 +1,350 @@
+//! Turns the stored constants of a function into rows of the model's weight table.
+//!
+//! A row is a constant in a weight file, or the root of a chain of `constexpr_*` operations: the tree of its leaves
+//! becomes the parts of one row. Rows are told apart by what they store, so two functions that read the same blobs
+//! share a row, and a mask that two steps of a chain read is one part. Chains come from files: walks are bounded and a
+//! chain that leads back to itself ends.
+
+use std::collections::{HashMap, HashSet};
+
+use super::blob::Blob;
+use crate::model::{
+    Consumer, DType, Def, Encoding, Granularity, Literal, Model, OpKind, Part, PartRole, Place, TensorType, Value,
+    ValueId, ValueType, Weight, WeightId,
+};
+
+/// Steps of a chain that are followed; the longest that coremltools writes has three.
+const CHAIN_MAX: usize = 64;
+
+/// A stored constant.
+#[derive(Clone, Debug)]
+pub(super) struct Leaf {
+    pub(super) ty: ValueType,
+    pub(super) bytes: u64,
+    pub(super) place: LeafPlace,
+}
+
+/// Where a stored constant is.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum LeafPlace {
+    /// In a weight file.
+    Blob(Blob),
+    /// In the specification; the fingerprint of its bytes.
+    Inline(u64),
+}
+
+/// An argument of a `constexpr_*` operation.
+#[derive(Clone, Debug)]
+pub(super) enum Arg {
+    /// A constant written in place.
+    Leaf(Leaf),
+    /// The result of another operation.
+    Value(ValueId),
+}
+
+/// A `constexpr_*` operation.
+#[derive(Clone, Debug)]
+pub(super) struct Expr {
+    pub(super) kind: OpKind,
+    pub(super) args: Vec<(String, Arg)>,
+    pub(super) outputs: Vec<ValueId>,
+}
+
+/// The stored constants of one function, as they were met.
+#[derive(Default)]
+pub(super) struct Stored {
+    pub(super) exprs: Vec<Expr>,
+    pub(super) leaves: HashMap<ValueId, Leaf>,
+    /// Which operation reads a value first, and with which parameter.
+    pub(super) consumers: HashMap<ValueId, Consumer>,
+}
+
+/// The rows of a model so far, by what they store.
+#[derive(Default)]
+pub(super) struct Rows {
+    by_key: HashMap<Vec<(u64, u64)>, WeightId>,
+}
+
+/// What a parameter of a `constexpr_*` operation is for; `None` for settings such as an axis.
+pub(super) fn part_role(param: &str) -> Option<PartRole> {
+    Some(match param {
+        "data" | "quantized_data" | "indices" | "nonzero_data" | "indices_nonzero_data" | "source_val" => {
+            PartRole::Data
+        }
+        "lut" => PartRole::Table,
+        "scale" => PartRole::Scale,
+        "zero_point" | "offset" => PartRole::Offset,
+        "mask" | "data_mask" | "indices_mask" => PartRole::Mask,
+        _ => return None,
+    })
+}
+
+impl Stored {
+    /// Adds the function's weights to the model and links its values to them; says which values form a loop.
+    pub(super) fn finish(&self, model: &mut Model, rows: &mut Rows, values: &mut [Value]) -> Vec<ValueId> {
+        let mut inner = HashSet::new();
+        let mut made_by = HashMap::new();
+        for (at, expr) in self.exprs.iter().enumerate() {
+            for (_, arg) in &expr.args {
+                if let Arg::Value(value) = arg {
+                    inner.insert(*value);
+                }
+            }
+            made_by.extend(expr.outputs.iter().map(|output| (*output, at)));
+        }
+        let chains = Chains { stored: self, made_by, values };
+        let mut found = Vec::new();
+        let mut reached = HashSet::new();
+        // Values in order, so that the table does not depend on the order of a hash map.
+        for id in (0..values.len() as u32).map(ValueId) {
+            if inner.contains(&id) {
+                continue;
+            }
+            if let Some(leaf) = self.leaves.get(&id) {
+                if matches!(leaf.place, LeafPlace::Blob(_)) {
+                    found.push((id, vec![(PartRole::Data, leaf)], Encoding::Dense));
+                }
+            } else if let Some(expr) = chains.expr(id) {
+                // Of two results, mask and data, the data stand for the weight.
+                let is_last = expr.outputs.last() == Some(&id);
+                let feeds_another = expr.outputs.iter().any(|output| inner.contains(output));
+                if is_last && !feeds_another {
+                    found.push((id, chains.parts(expr, &mut reached), chains.encoding(expr, id)));
+                }
+            }
+        }
+        // What something reads, but no root leads to, leads to itself.
+        let first = |expr: &Expr| expr.outputs.first().copied().filter(|first| inner.contains(first));
+        let looped = self.exprs.iter().filter_map(first).filter(|first| !reached.contains(first)).collect();
+        let mut links = Vec::new();
+        for (id, leaves, encoding) in found {
+            let Some(value) = values.get(id.0 as usize) else { continue };
+            links.push((id, rows.row(model, value, &leaves, encoding, self.consumers.get(&id))));
+        }
+        for (id, weight) in links {
+            if let Some(value) = values.get_mut(id.0 as usize) {
+                value.def = Def::Weight(weight);
+            }
+        }
+        looped
+    }
+}
+
+impl Rows {
+    fn row(
+        &mut self,
+        model: &mut Model,
+        value: &Value,
+        leaves: &[(PartRole, &Leaf)],
+        encoding: Encoding,
+        consumer: Option<&Consumer>,
+    ) -> WeightId {
+        let mut key: Vec<(u64, u64)> = leaves.iter().map(|(_, leaf)| leaf.key()).collect();
+        key.sort_unstable();
+        key.dedup();
+        if leaves.iter().all(|(_, leaf)| matches!(leaf.place, LeafPlace::Inline(_))) {
+            // Nothing in a file tells two inline weights apart: each is stored on its own.
+            key.push((u64::MAX, model.weights.len() as u64));
+        }
+        if let Some(known) = self.by_key.get(&key) {
+            if let Some(row) = model.weights.get_mut(known.0 as usize)
+                && row.consumer.is_none()
+            {
+                row.consumer = consumer.cloned();
+            }
+            return *known;
+        }
+        let id = WeightId(model.weights.len() as u32);
+        let mut seen = HashSet::new();
+        let parts = leaves.iter().filter(|(_, leaf)| seen.insert(leaf.key()) || leaf.is_inline());
+        let tensor = value.ty.tensor();
+        model.weights.push(Weight {
+            name: value.name.clone(),
+            shape: tensor.map(sizes).unwrap_or_default(),
+            dtype: tensor.map_or(DType::Unknown, |tensor| tensor.dtype),
+            encoding,
+            parts: parts.map(|(role, leaf)| leaf.part(*role)).collect(),
+            copies: 1,
+            consumer: consumer.cloned(),
+        });
+        self.by_key.insert(key, id);
+        id
+    }
+}
+
+impl Leaf {
+    fn key(&self) -> (u64, u64) {
+        match self.place {
+            LeafPlace::Blob(blob) => (u64::from(blob.file), blob.offset),
+            LeafPlace::Inline(fingerprint) => (u64::MAX, fingerprint),
+        }
+    }
+
+    fn is_inline(&self) -> bool {
+        matches!(self.place, LeafPlace::Inline(_))
+    }
+
+    fn part(&self, role: PartRole) -> Part {
+        let place = match self.place {
+            LeafPlace::Blob(blob) => Place::Blob { file: blob.file, offset: blob.offset },
+            LeafPlace::Inline(_) => Place::Inline,
+        };
+        Part { role, dtype: self.ty.tensor().map_or(DType::Unknown, |tensor| tensor.dtype), bytes: self.bytes, place }
+    }
+}
+
+/// Sizes of a shape; one for a dimension that is decided at run time, which no stored tensor has.
+fn sizes(tensor: &TensorType) -> Vec<u64> {
+    tensor.shape.iter().map(|dim| if let crate::model::Dim::Fixed(size) = dim { *size } else { 1 }).collect()
+}
+
+/// The chains of one function.
+struct Chains<'a> {
+    stored: &'a Stored,
+    made_by: HashMap<ValueId, usize>,
+    values: &'a [Value],
+}
+
+impl<'a> Chains<'a> {
+    fn expr(&self, value: ValueId) -> Option<&'a Expr> {
+        self.made_by.get(&value).and_then(|at| self.stored.exprs.get(*at))
+    }
+
+    /// Every leaf under an operation, with what it is for.
+    fn parts(&self, root: &'a Expr, reached: &mut HashSet<ValueId>) -> Vec<(PartRole, &'a Leaf)> {
+        let mut parts = Vec::new();
+        let mut seen = HashSet::new();
+        let mut waiting = vec![(root, None)];
+        while let Some((expr, inherited)) = waiting.pop() {
+            if !expr.outputs.first().is_none_or(|first| seen.insert(*first)) {
+                continue;
+            }
+            reached.extend(expr.outputs.first());
+            for (param, arg) in &expr.args {
+                let Some(own) = part_role(param) else { continue };
+                // A quantized table stays the table, whatever its own parts are called.
+                let role = inherited.unwrap_or(own);
+                match arg {
+                    Arg::Leaf(leaf) => parts.push((role, leaf)),
+                    Arg::Value(value) => {
+                        if let Some(leaf) = self.stored.leaves.get(value) {
+                            parts.push((role, leaf));
+                        } else if let Some(inner) = self.expr(*value)
+                            && waiting.len() < CHAIN_MAX
+                        {
+                            waiting.push((inner, (role == PartRole::Table).then_some(PartRole::Table)));
+                        }
+                    }
+                }
+            }
+        }
+        parts
+    }
+
+    /// How the result of an operation is encoded.
+    fn encoding(&self, root: &'a Expr, value: ValueId) -> Encoding {
+        let mut expr = root;
+        let mut sparse = None;
+        for _ in 0..CHAIN_MAX {
+            let next = match expr.kind {
+                OpKind::ConstexprSparseToDense => {
+                    let kept = expr.arg("nonzero_data").and_then(|arg| self.ty(arg)).and_then(TensorType::elements);
+                    let all = self.values.get(value.0 as usize).and_then(|value| value.ty.tensor()?.elements());
+                    sparse = Some(match (kept, all) {
+                        (Some(kept), Some(all)) if all > 0 => 1.0 - kept.min(all) as f64 / all as f64,
+                        _ => 0.0,
+                    });
+                    expr.arg("nonzero_data")
+                }
+                OpKind::ConstexprBlockwiseShiftScale => expr.arg("data"),
+                OpKind::ConstexprSparseBlockwiseShiftScale => expr.arg("nonzero_data"),
+                _ => None,
+            };
+            match next {
+                Some(Arg::Value(inner)) if !self.stored.leaves.contains_key(inner) => match self.expr(*inner) {
+                    Some(inner) => expr = inner,
+                    None => break,
+                },
+                _ => break,
+            }
+        }
+        let own = self.own_encoding(expr);
+        match sparse {
+            Some(sparsity) => Encoding::Sparse { values: Box::new(own), sparsity },
+            None => own,
+        }
+    }
+
+    /// The encoding of one operation over its leaves.
+    fn own_encoding(&self, expr: &Expr) -> Encoding {
+        match expr.kind {
+            OpKind::ConstexprLutToDense | OpKind::ConstexprLutToSparse => self.palettized(expr),
+            OpKind::ConstexprAffineDequantize => {
+                let bits = self.bits(expr.arg("quantized_data"));
+                let scales = expr.arg("scale").and_then(|arg| self.ty(arg)).and_then(TensorType::elements);
+                let granularity = if scales == Some(1) { Granularity::PerTensor } else { Granularity::PerChannel };
+                Encoding::Linear { bits, granularity }
+            }
+            OpKind::ConstexprBlockwiseShiftScale | OpKind::ConstexprSparseBlockwiseShiftScale => {
+                let is_sparse = expr.kind == OpKind::ConstexprSparseBlockwiseShiftScale;
+                // Of a sparse weight only the mask has the weight's own shape.
+                let (values, shape) = if is_sparse { ("nonzero_data", "data_mask") } else { ("data", "data") };
+                let shape = expr.arg(shape).and_then(|arg| self.ty(arg)).map(sizes).unwrap_or_default();
+                let scale = expr.arg("scale").and_then(|arg| self.ty(arg)).map(sizes).unwrap_or_default();
+                Encoding::Linear { bits: self.bits(expr.arg(values)), granularity: granularity(&shape, &scale) }
+            }
+            OpKind::ConstexprSparseToDense => Encoding::Dense,
+            _ => Encoding::Other,
+        }
+    }
+
+    fn palettized(&self, expr: &Expr) -> Encoding {
+        let Some(arg) = expr.arg("lut") else { return Encoding::Other };
+        let Some(lut) = self.ty(arg) else { return Encoding::Other };
+        let shape = sizes(lut);
+        let (entries, tables, vector) = match shape.as_slice() {
+            // The form of iOS 16: one table of single elements.
+            [entries] => (*entries, 1, 1),
+            [groups @ .., entries, vector] => {
+                (*entries, groups.iter().fold(1_u64, |all, groups| all.saturating_mul(*groups)), *vector)
+            }
+            [] => return Encoding::Other,
+        };
+        let int8_table = match arg {
+            Arg::Value(value) if self.expr(*value).is_some() => true,
+            Arg::Leaf(_) | Arg::Value(_) => !lut.dtype.is_float(),
+        };
+        let vector = u32::try_from(vector).unwrap_or(u32::MAX);
+        Encoding::Palettized { bits: entries.max(1).next_power_of_two().ilog2(), tables, vector, int8_table }
+    }
+
+    fn bits(&self, arg: Option<&Arg>) -> u32 {
+        arg.and_then(|arg| self.ty(arg)).and_then(|ty| ty.dtype.bits()).unwrap_or(0)
+    }
+
+    fn ty<'b>(&'b self, arg: &'b Arg) -> Option<&'b TensorType> {
+        match arg {
+            Arg::Leaf(leaf) => leaf.ty.tensor(),
+            Arg::Value(value) => self.values.get(value.0 as usize).and_then(|value| value.ty.tensor()),
+        }
+    }
+}
+
+impl Expr {
+    fn arg(&self, param: &str) -> Option<&Arg> {
+        self.args.iter().find(|(name, _)| name == param).map(|(_, arg)| arg)
+    }
+}
+
+/// What shares one scale, from the shapes of data and scales.
+fn granularity(shape: &[u64], scale: &[u64]) -> Granularity {
+    if scale.iter().all(|scales| *scales == 1) {
+        return Granularity::PerTensor;
+    }
+    let blocks = shape.iter().zip(scale).filter(|(size, scales)| **scales > 1 && *scales < *size);
+    let block = blocks.map(|(size, scales)| size / scales).max();
+    block.map_or(Granularity::PerChannel, |block| Granularity::PerBlock(u32::try_from(block).unwrap_or(u32::MAX)))
+}
+
+/// What a value that only feeds a chain is.
+pub(super) const INNER: Def = Def::Const(Literal::Opaque);
