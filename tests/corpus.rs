@@ -3,6 +3,8 @@
 //!
 //! Without the variable nothing is checked, and the test says so.
 
+#![allow(clippy::expect_used, clippy::print_stdout, reason = "a test may fail, and says what it did")]
+
 use std::{
     collections::BTreeMap,
     env, fs,

@@ -128,7 +128,8 @@ impl<'a> Blobs<'a> {
             let Some(file) = self.files.get(*at as usize) else { continue };
             let len = file.source.len();
             // The header, then every record with its data up to the next multiple of 64, in file order.
-            let (mut covered, mut reached) = (UNIT.min(len), UNIT.min(len));
+            let header = if weights.state == State::Foreign { 0 } else { UNIT.min(len) };
+            let (mut covered, mut reached) = (header, header);
             let mut last_end = 0;
             for (offset, extent) in &weights.used {
                 if *offset < last_end {
@@ -201,7 +202,7 @@ impl WeightFile {
         }
         let len = file.source.len();
         let mut odd = |text: String| notes.add(&file.path, format!("the blob at offset {offset:#x} {text}"));
-        if offset < UNIT || offset % UNIT != 0 {
+        if offset < UNIT || !offset.is_multiple_of(UNIT) {
             odd("is not at a multiple of 64 after the header".to_owned());
         }
         let data = offset.checked_add(UNIT);

@@ -70,19 +70,16 @@ pub(super) fn read(file: &File, root: &str, files: &[File], notes: &mut Notes) -
             let what = format!("the manifest names {id} as the model, but has no such item");
             return Err(about(&file.path, what, "save the package again with coremltools or Xcode"));
         }
-        (None, _) => {
-            let mut specs = items.iter().filter(|path| path.ends_with(".mlmodel"));
-            match (specs.next(), specs.next()) {
-                (Some(only), None) => {
-                    notes.add(&file.path, "the manifest does not name the model: Core ML refuses such a package");
-                    only.clone()
-                }
-                _ => {
-                    let what = "the manifest says of no model in the package that it is the root";
-                    return Err(about(&file.path, what, "save the package again with coremltools or Xcode"));
-                }
+        (None, _) => match guess(root, files) {
+            Some(guessed) => {
+                notes.add(&file.path, "the manifest does not name the model: Core ML refuses such a package");
+                guessed.model
             }
-        }
+            None => {
+                let what = "the manifest does not name the model, and there is no model in the package to guess";
+                return Err(about(&file.path, what, "save the package again with coremltools or Xcode"));
+            }
+        },
     };
     for path in &items {
         let full = join(root, path);

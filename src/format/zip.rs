@@ -94,10 +94,11 @@ fn find_end(window: &mut Window<'_>) -> Result<Directory, ReadError> {
     let tail = window.get(lowest, (len - lowest) as usize)?.to_vec();
     loop {
         let record = tail.get((at - lowest) as usize..).unwrap_or_default();
-        if record.starts_with(END) && at + END_SIZE + u64::from(u16_at(record, 20)) == len {
-            if let Some(directory) = end_record(window, at, record)? {
-                return Ok(directory);
-            }
+        if record.starts_with(END)
+            && at + END_SIZE + u64::from(u16_at(record, 20)) == len
+            && let Some(directory) = end_record(window, at, record)?
+        {
+            return Ok(directory);
         }
         if at <= lowest {
             return Err(missing(window));
