@@ -4,7 +4,7 @@
 //! record of each blob are read, and those only where reading from the middle is cheap. What the file says differently
 //! becomes a warning, what nothing refers to becomes unaccounted bytes. Absent on purpose: the weights themselves.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use super::{
     files::{File, Notes, folder, lfs_pointer},
@@ -14,6 +14,8 @@ use crate::model::{DType, TensorType};
 
 /// Size of the file's header, of a record, and what both are aligned to.
 const UNIT: u64 = 64;
+/// Different names of weight files that are looked up.
+const NAMES_MAX: usize = 1000;
 const SENTINEL: u32 = 0xDEAD_BEEF;
 
 /// Where a blob is and how large.
@@ -31,8 +33,9 @@ pub(super) struct Blob {
 pub(super) struct Blobs<'a> {
     files: &'a [File],
     spec_folder: String,
-    by_name: HashMap<String, u32>,
-    opened: BTreeMap<u32, WeightFile>,
+    by_name: Vec<(String, u32)>,
+    /// By file; there are hardly ever more than two.
+    opened: Vec<(u32, WeightFile)>,
     n_missing: u32,
 }
 
@@ -67,21 +70,25 @@ impl<'a> Blobs<'a> {
     /// `files` are those of the artefact; `spec` is the path of the specification among them.
     pub(super) fn new(files: &'a [File], spec: &str) -> Self {
         let spec_folder = folder(spec).to_owned();
-        Self { files, spec_folder, by_name: HashMap::new(), opened: BTreeMap::new(), n_missing: 0 }
+        Self { files, spec_folder, by_name: Vec::new(), opened: Vec::new(), n_missing: 0 }
     }
 
     /// The blob that a constant of type `ty` refers to.
     pub(super) fn refer(&mut self, name: &str, offset: u64, ty: Option<&TensorType>, notes: &mut Notes) -> Blob {
-        let file = match self.by_name.get(name) {
-            Some(file) => *file,
+        let file = match self.by_name.iter().rev().find(|(known, _)| known == name) {
+            Some((_, file)) => *file,
+            // Names come from files: so many are no package, and looking through them takes time.
+            None if self.by_name.len() >= NAMES_MAX => u32::MAX,
             None => {
                 let file = self.open(name, notes);
-                self.by_name.insert(name.to_owned(), file);
+                self.by_name.push((name.to_owned(), file));
                 file
             }
         };
         let expected = ty.map(TensorType::bytes).filter(|bytes| *bytes > 0);
-        let (Some(entry), Some(weights)) = (self.files.get(file as usize), self.opened.get_mut(&file)) else {
+        let (Some(entry), Some((_, weights))) =
+            (self.files.get(file as usize), self.opened.iter_mut().find(|(at, _)| *at == file))
+        else {
             return Blob { file, offset, bytes: expected.unwrap_or(0) };
         };
         if let Some(known) = weights.used.get(&offset) {
@@ -110,15 +117,17 @@ impl<'a> Blobs<'a> {
             self.n_missing += 1;
             return self.files.len() as u32 + self.n_missing - 1;
         };
-        if let Some(file) = self.files.get(at) {
-            self.opened.insert(at as u32, WeightFile::open(file, notes));
+        if let Some(file) = self.files.get(at)
+            && !self.is_used(at)
+        {
+            self.opened.push((at as u32, WeightFile::open(file, notes)));
         }
         at as u32
     }
 
     /// Whether a file is one that the specification refers to.
     pub(super) fn is_used(&self, file: usize) -> bool {
-        self.opened.contains_key(&(file as u32))
+        self.opened.iter().any(|(at, _)| *at as usize == file)
     }
 
     /// Bytes of weight files that no reference covers, and what is odd about them as a whole.

@@ -14,9 +14,7 @@ use super::{
     weights::{Arg, Expr, INNER, Leaf, LeafPlace, Rows, Stored, part_role},
     wire::{Payload, Span, Wire},
 };
-use crate::model::{
-    Block, Consumer, DType, Def, Function, Literal, Model, Op, OpKind, Role, Section, Value, ValueId, ValueType,
-};
+use crate::model::{Block, DType, Def, Function, Literal, Model, Op, OpKind, Role, Section, Value, ValueId, ValueType};
 
 /// Reads the programs of one artefact into one model.
 pub(super) struct Programs<'a, 's> {
@@ -69,22 +67,22 @@ impl Body {
 impl Programs<'_, '_> {
     /// Reads a `Program`; `prefix` sets its functions apart from those of other models of a pipeline.
     pub(super) fn program(&mut self, mut program: Span, prefix: &str) -> Result<Vec<String>, ReadError> {
-        let mut functions: Vec<(String, Span)> = Vec::new();
+        let mut functions: Vec<(String, Option<Span>)> = Vec::new();
         while let Some(field) = self.wire.next(&mut program)? {
             if let (2, Payload::Bytes(entry)) = (field.number, field.value) {
                 let (name, value) = self.wire.map_entry(entry)?;
-                let Some(value) = value else { continue };
                 functions.retain(|(known, _)| *known != name);
                 functions.push((name, value));
             }
         }
         // The order of a protobuf map means nothing.
-        functions.sort_by(|a, b| a.0.cmp(&b.0));
+        sort_by_name(&mut functions);
         if functions.is_empty() {
             self.notes.add(self.file, "the program has no functions: Core ML refuses it");
         }
         let mut names = Vec::with_capacity(functions.len());
         for (name, span) in functions {
+            let Some(span) = span else { continue };
             let function = self.function(format!("{prefix}{name}"), span)?;
             self.model.functions.push(function);
             names.push(name);
@@ -142,7 +140,8 @@ impl Programs<'_, '_> {
         let mut values = std::mem::take(&mut body.values);
         for looped in body.stored.finish(&mut self.model, &mut self.rows, &mut values) {
             let name = values.get(looped.0 as usize).map_or("", |value| value.name.as_str());
-            self.notes.add(self.file, format!("the constant `{name}` is made from itself"));
+            self.notes
+                .add(self.file, format!("the constant `{name}` is made from itself, or by a chain that is too long"));
         }
         function.values = values;
         Ok(function)
@@ -238,7 +237,7 @@ impl Programs<'_, '_> {
                 let leaf = self.leaf(&found)?;
                 self.check_size(&name, &ty);
                 let id = body.define(name, ty, INNER);
-                body.stored.leaves.extend(leaf.map(|leaf| (id, leaf)));
+                leaf.into_iter().for_each(|leaf| body.stored.leaf(id, leaf));
                 id
             }
             Store::Inline(..) => {
@@ -275,8 +274,7 @@ impl Programs<'_, '_> {
                 args.extend(self.leaf(&found)?.map(|leaf| (param, Arg::Leaf(leaf))));
             }
         }
-        for input in &raw.inputs {
-            let (param, value) = self.wire.map_entry(*input)?;
+        for (param, value) in self.arguments(raw)? {
             let (Some(_), Some(mut argument)) = (part_role(&param), value) else { continue };
             for binding in self.bindings(&mut argument)? {
                 match binding {
@@ -295,7 +293,6 @@ impl Programs<'_, '_> {
                 }
             }
         }
-        args.sort_by(|a, b| a.0.cmp(&b.0));
         let mut outputs = Vec::with_capacity(raw.outputs.len());
         for output in &raw.outputs {
             let (name, typed) = self.named(*output)?;
@@ -321,13 +318,7 @@ impl Programs<'_, '_> {
     }
 
     fn plain_op(&mut self, kind: OpKind, raw: &RawOp, body: &mut Body, depth: u32) -> Result<Op, ReadError> {
-        let mut arguments = Vec::with_capacity(raw.inputs.len());
-        for input in &raw.inputs {
-            let (param, value) = self.wire.map_entry(*input)?;
-            arguments.push((param, value));
-        }
-        // The order of a protobuf map means nothing; the order of names is at least always the same.
-        arguments.sort_by(|a, b| a.0.cmp(&b.0));
+        let arguments = self.arguments(raw)?;
         let mut inputs = Vec::with_capacity(arguments.len());
         for (param, argument) in arguments {
             let mut values = Vec::new();
@@ -339,8 +330,7 @@ impl Programs<'_, '_> {
                     };
                     // Only a stored constant can become a row of the weight table.
                     if body.values.get(value.0 as usize).is_some_and(|value| value.def == INNER) {
-                        let consumer = || Consumer { op: kind, param: param.clone() };
-                        body.stored.consumers.entry(value).or_insert_with(consumer);
+                        body.stored.read_by(value, kind, &param);
                     }
                     values.push(value);
                 }
@@ -357,6 +347,16 @@ impl Programs<'_, '_> {
             outputs.push(body.define(name, typed.ty, Def::Op));
         }
         Ok(Op { kind, inputs, outputs, blocks })
+    }
+
+    /// The arguments by parameter name.
+    fn arguments(&mut self, raw: &RawOp) -> Result<Vec<(String, Option<Span>)>, ReadError> {
+        let mut arguments = Vec::with_capacity(raw.inputs.len());
+        for input in &raw.inputs {
+            arguments.push(self.wire.map_entry(*input)?);
+        }
+        sort_by_name(&mut arguments);
+        Ok(arguments)
     }
 
     fn bindings(&mut self, argument: &mut Span) -> Result<Vec<Binding>, ReadError> {
@@ -408,18 +408,24 @@ impl Programs<'_, '_> {
                 Arg::Leaf(_) => None,
             }));
         }
-        wanted.sort_unstable();
-        wanted.dedup();
         for value in wanted {
+            if body.stored.has_leaf(value) {
+                continue;
+            }
             if let Ok(at) = body.inline.binary_search_by_key(&value, |(id, _)| *id)
                 && let Some((_, span)) = body.inline.get(at).copied()
             {
                 let found = constant(self.wire, span)?;
-                body.stored.leaves.extend(self.leaf(&found)?.map(|leaf| (value, leaf)));
+                self.leaf(&found)?.into_iter().for_each(|leaf| body.stored.leaf(value, leaf));
             }
         }
         Ok(())
     }
+}
+
+/// The order of a protobuf map means nothing; the order of its keys is at least always the same.
+fn sort_by_name(entries: &mut [(String, Option<Span>)]) {
+    entries.sort_by(|a, b| a.0.cmp(&b.0));
 }
 
 /// Whether a value is only known from something that read it too early.

@@ -10,6 +10,8 @@ use super::{
 const NEWEST: u64 = 10;
 /// Longest shape that is kept.
 const RANK_MAX: usize = 64;
+/// Sizes of an enumerated dimension that are kept; Core ML takes 128 shapes.
+const SIZES_MAX: usize = 1024;
 
 /// The top of a `Model` message.
 #[derive(Clone, Debug)]
@@ -124,7 +126,10 @@ pub(super) fn interfaces(wire: &mut Wire<'_>, description: &[Span]) -> Result<Ve
         return Ok(vec![main]);
     }
     // The default function stands first; the others keep their order.
-    functions.sort_by_key(|interface: &Interface| interface.function != default);
+    let at = functions.iter().position(|interface: &Interface| interface.function == default).unwrap_or(0);
+    if let Some(front) = functions.get_mut(..=at) {
+        front.rotate_right(1);
+    }
     Ok(functions)
 }
 
@@ -255,9 +260,14 @@ fn range(wire: &mut Wire<'_>, mut message: Span) -> Result<FeatureDim, ReadError
 fn one_of(shapes: &[Vec<u64>]) -> Vec<FeatureDim> {
     let rank = shapes.iter().map(Vec::len).max().unwrap_or(0);
     let dim = |at: usize| {
-        let mut all: Vec<u64> = shapes.iter().filter_map(|shape| shape.get(at).copied()).collect();
-        all.sort_unstable();
-        all.dedup();
+        let mut all: Vec<u64> = Vec::new();
+        for size in shapes.iter().filter_map(|shape| shape.get(at)) {
+            if let Err(place) = all.binary_search(size)
+                && all.len() < SIZES_MAX
+            {
+                all.insert(place, *size);
+            }
+        }
         match all.as_slice() {
             [only] => FeatureDim::Fixed(*only),
             _ => FeatureDim::OneOf(all),

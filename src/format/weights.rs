@@ -5,7 +5,7 @@
 //! share a row, and a mask that two steps of a chain read is one part. Chains come from files: walks are bounded and a
 //! chain that leads back to itself ends.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use super::blob::Blob;
 use crate::model::{
@@ -15,6 +15,8 @@ use crate::model::{
 
 /// Steps of a chain that are followed; the longest that coremltools writes has three.
 const CHAIN_MAX: usize = 64;
+/// Parts of a weight that are kept; the most that coremltools writes is six.
+const PARTS_MAX: usize = 256;
 
 /// A stored constant.
 #[derive(Clone, Debug)]
@@ -54,9 +56,22 @@ pub(super) struct Expr {
 #[derive(Default)]
 pub(super) struct Stored {
     pub(super) exprs: Vec<Expr>,
-    pub(super) leaves: HashMap<ValueId, Leaf>,
-    /// Which operation reads a value first, and with which parameter.
-    pub(super) consumers: HashMap<ValueId, Consumer>,
+    /// By value; as long as the last value that there is something to say of.
+    origins: Vec<Origin>,
+}
+
+/// What is known of a value that is or may be stored.
+#[derive(Default)]
+struct Origin {
+    leaf: Option<Box<Leaf>>,
+    /// Which operation reads it first, and with which parameter.
+    consumer: Option<Box<Consumer>>,
+    /// The operation that makes it, an index into [`Stored::exprs`].
+    made_by: Option<u32>,
+    /// Another `constexpr_*` operation reads it.
+    is_inner: bool,
+    /// Some root leads to it.
+    is_reached: bool,
 }
 
 /// The rows of a model so far, by what they store.
@@ -80,53 +95,86 @@ pub(super) fn part_role(param: &str) -> Option<PartRole> {
 }
 
 impl Stored {
-    /// Adds the function's weights to the model and links its values to them; says which values form a loop.
-    pub(super) fn finish(&self, model: &mut Model, rows: &mut Rows, values: &mut [Value]) -> Vec<ValueId> {
-        let mut inner = HashSet::new();
-        let mut made_by = HashMap::new();
-        for (at, expr) in self.exprs.iter().enumerate() {
+    fn at(&self, id: ValueId) -> Option<&Origin> {
+        self.origins.get(id.0 as usize)
+    }
+
+    /// Says something of a value.
+    fn say(&mut self, id: ValueId, say: impl FnOnce(&mut Origin)) {
+        let at = id.0 as usize;
+        if at >= self.origins.len() {
+            self.origins.resize_with(at + 1, Origin::default);
+        }
+        if let Some(origin) = self.origins.get_mut(at) {
+            say(origin);
+        }
+    }
+
+    /// A stored constant that is a value of its own.
+    pub(super) fn leaf(&mut self, id: ValueId, leaf: Leaf) {
+        self.say(id, |origin| origin.leaf = Some(Box::new(leaf)));
+    }
+
+    /// Whether a value already has its stored constant.
+    pub(super) fn has_leaf(&self, id: ValueId) -> bool {
+        self.at(id).is_some_and(|origin| origin.leaf.is_some())
+    }
+
+    /// An operation that reads a value; the first counts.
+    pub(super) fn read_by(&mut self, id: ValueId, op: OpKind, param: &str) {
+        self.say(id, |origin| {
+            origin.consumer.get_or_insert_with(|| Box::new(Consumer { op, param: param.to_owned() }));
+        });
+    }
+
+    /// Adds the function's weights to the model and links its values to them; says which chains have no root.
+    pub(super) fn finish(&mut self, model: &mut Model, rows: &mut Rows, values: &mut [Value]) -> Vec<ValueId> {
+        let exprs = std::mem::take(&mut self.exprs);
+        for (at, expr) in (0..).zip(&exprs) {
             for (_, arg) in &expr.args {
                 if let Arg::Value(value) = arg {
-                    inner.insert(*value);
+                    self.say(*value, |origin| origin.is_inner = true);
                 }
             }
-            made_by.extend(expr.outputs.iter().map(|output| (*output, at)));
+            for output in &expr.outputs {
+                self.say(*output, |origin| origin.made_by = Some(at));
+            }
         }
-        let chains = Chains { stored: self, made_by, values };
-        let mut found = Vec::new();
-        let mut reached = HashSet::new();
-        // Values in order, so that the table does not depend on the order of a hash map.
-        for id in (0..values.len() as u32).map(ValueId) {
-            if inner.contains(&id) {
+        let is_inner = |stored: &Self, id: ValueId| stored.at(id).is_some_and(|origin| origin.is_inner);
+        for id in (0..self.origins.len() as u32).map(ValueId) {
+            if is_inner(self, id) {
                 continue;
             }
-            if let Some(leaf) = self.leaves.get(&id) {
-                if matches!(leaf.place, LeafPlace::Blob(_)) {
-                    found.push((id, vec![(PartRole::Data, leaf)], Encoding::Dense));
+            let Some(value) = values.get(id.0 as usize) else { continue };
+            let chains = Chains { stored: self, exprs: &exprs, values };
+            let mut reached = Vec::new();
+            let (leaves, encoding) = if let Some(leaf) = chains.leaf(id) {
+                if leaf.is_inline() {
+                    continue;
                 }
+                (vec![(PartRole::Data, leaf)], Encoding::Dense)
             } else if let Some(expr) = chains.expr(id) {
                 // Of two results, mask and data, the data stand for the weight.
-                let is_last = expr.outputs.last() == Some(&id);
-                let feeds_another = expr.outputs.iter().any(|output| inner.contains(output));
-                if is_last && !feeds_another {
-                    found.push((id, chains.parts(expr, &mut reached), chains.encoding(expr, id)));
+                let feeds_another = expr.outputs.iter().any(|output| is_inner(self, *output));
+                if expr.outputs.last() != Some(&id) || feeds_another {
+                    continue;
                 }
+                (chains.parts(expr, &mut reached), chains.encoding(expr, id))
+            } else {
+                continue;
+            };
+            let consumer = self.at(id).and_then(|origin| origin.consumer.as_deref());
+            let weight = rows.row(model, value, &leaves, encoding, consumer);
+            for first in reached {
+                self.say(first, |origin| origin.is_reached = true);
             }
-        }
-        // What something reads, but no root leads to, leads to itself.
-        let first = |expr: &Expr| expr.outputs.first().copied().filter(|first| inner.contains(first));
-        let looped = self.exprs.iter().filter_map(first).filter(|first| !reached.contains(first)).collect();
-        let mut links = Vec::new();
-        for (id, leaves, encoding) in found {
-            let Some(value) = values.get(id.0 as usize) else { continue };
-            links.push((id, rows.row(model, value, &leaves, encoding, self.consumers.get(&id))));
-        }
-        for (id, weight) in links {
             if let Some(value) = values.get_mut(id.0 as usize) {
                 value.def = Def::Weight(weight);
             }
         }
-        looped
+        // What something reads, but no root leads to, leads to itself.
+        let rootless = |id: &ValueId| self.at(*id).is_some_and(|origin| origin.is_inner && !origin.is_reached);
+        exprs.iter().filter_map(|expr| expr.outputs.first().copied()).filter(rootless).collect()
     }
 }
 
@@ -155,8 +203,10 @@ impl Rows {
             return *known;
         }
         let id = WeightId(model.weights.len() as u32);
-        let mut seen = HashSet::new();
-        let parts = leaves.iter().filter(|(_, leaf)| seen.insert(leaf.key()) || leaf.is_inline());
+        // The same blob is often read by two steps of a chain; it is stored once.
+        let is_first = |at: usize, leaf: &Leaf| !leaves.iter().take(at).any(|(_, other)| other.key() == leaf.key());
+        let parts = leaves.iter().enumerate();
+        let parts = parts.filter(|(at, (_, leaf))| leaf.is_inline() || is_first(*at, leaf)).map(|(_, part)| part);
         let tensor = value.ty.tensor();
         model.weights.push(Weight {
             name: value.name.clone(),
@@ -201,40 +251,47 @@ fn sizes(tensor: &TensorType) -> Vec<u64> {
 /// The chains of one function.
 struct Chains<'a> {
     stored: &'a Stored,
-    made_by: HashMap<ValueId, usize>,
+    exprs: &'a [Expr],
     values: &'a [Value],
 }
 
 impl<'a> Chains<'a> {
-    fn expr(&self, value: ValueId) -> Option<&'a Expr> {
-        self.made_by.get(&value).and_then(|at| self.stored.exprs.get(*at))
+    fn leaf(&self, value: ValueId) -> Option<&'a Leaf> {
+        self.stored.at(value).and_then(|origin| origin.leaf.as_deref())
     }
 
-    /// Every leaf under an operation, with what it is for.
-    fn parts(&self, root: &'a Expr, reached: &mut HashSet<ValueId>) -> Vec<(PartRole, &'a Leaf)> {
+    fn expr(&self, value: ValueId) -> Option<&'a Expr> {
+        self.stored.at(value)?.made_by.and_then(|at| self.exprs.get(at as usize))
+    }
+
+    /// Every leaf under an operation, with what it is for. Chains come from files: long ones are cut.
+    fn parts(&self, root: &'a Expr, reached: &mut Vec<ValueId>) -> Vec<(PartRole, &'a Leaf)> {
         let mut parts = Vec::new();
-        let mut seen = HashSet::new();
         let mut waiting = vec![(root, None)];
         while let Some((expr, inherited)) = waiting.pop() {
-            if !expr.outputs.first().is_none_or(|first| seen.insert(*first)) {
-                continue;
+            if let Some(first) = expr.outputs.first() {
+                if reached.contains(first) {
+                    continue;
+                }
+                reached.push(*first);
             }
-            reached.extend(expr.outputs.first());
             for (param, arg) in &expr.args {
                 let Some(own) = part_role(param) else { continue };
                 // A quantized table stays the table, whatever its own parts are called.
                 let role = inherited.unwrap_or(own);
-                match arg {
-                    Arg::Leaf(leaf) => parts.push((role, leaf)),
-                    Arg::Value(value) => {
-                        if let Some(leaf) = self.stored.leaves.get(value) {
-                            parts.push((role, leaf));
-                        } else if let Some(inner) = self.expr(*value)
-                            && waiting.len() < CHAIN_MAX
-                        {
-                            waiting.push((inner, (role == PartRole::Table).then_some(PartRole::Table)));
-                        }
+                let leaf = match arg {
+                    Arg::Leaf(leaf) => Some(leaf),
+                    Arg::Value(value) => self.leaf(*value),
+                };
+                if let Some(leaf) = leaf {
+                    if parts.len() < PARTS_MAX {
+                        parts.push((role, leaf));
                     }
+                } else if let Arg::Value(value) = arg
+                    && let Some(inner) = self.expr(*value)
+                    && waiting.len() + reached.len() < CHAIN_MAX
+                {
+                    waiting.push((inner, (role == PartRole::Table).then_some(PartRole::Table)));
                 }
             }
         }
@@ -261,7 +318,7 @@ impl<'a> Chains<'a> {
                 _ => None,
             };
             match next {
-                Some(Arg::Value(inner)) if !self.stored.leaves.contains_key(inner) => match self.expr(*inner) {
+                Some(Arg::Value(inner)) if self.leaf(*inner).is_none() => match self.expr(*inner) {
                     Some(inner) => expr = inner,
                     None => break,
                 },
