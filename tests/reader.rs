@@ -492,3 +492,75 @@ fn a_value_that_nothing_makes_is_a_warning() {
     let function = &package.model.functions[0];
     assert!(function.values.iter().any(|value| value.name == "ghost" && value.def == Def::Op));
 }
+
+// ---- damage --------------------------------------------------------------------------------------------------------
+
+#[test]
+fn a_package_folder_with_any_byte_changed_does_not_stop_the_reader() {
+    // A folder has no checksums, so every change reaches the decoders.
+    let fixtures = [
+        FIXTURE,
+        "control_flow_ios17.mlpackage.zip",
+        "conv_sparse50_lut4_ios18.mlpackage.zip",
+        "flexible_enumerated_ios17.mlpackage.zip",
+        "other/two_programs.mlpackage.zip",
+        "other/sparse_int8_ios18.mlpackage.zip",
+    ];
+    for fixture in fixtures {
+        let files = unzipped(fixture);
+        for at in 0..files.len() {
+            // Of a weight file only headers and records matter.
+            let len = files[at].1.len().min(4096);
+            for (turn, byte) in (0..len).step_by(len / 400 + 1).enumerate() {
+                let mut damaged = files.clone();
+                damaged[at].1[byte] ^= [0x01, 0x80, 0xFF, 0x08][turn % 4];
+                if let Ok(package) = open(damaged) {
+                    let document = inspect::document(&package);
+                    assert!(!inspect::text(&document).is_empty());
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_specification_cut_anywhere_is_an_error_with_its_place() {
+    let mut files = unzipped("other/sparse_int8_ios18.mlpackage.zip");
+    let at = files.iter().position(|(name, _)| name.ends_with(".mlmodel")).expect("a specification");
+    let whole = files[at].1.clone();
+    for len in (1..whole.len()).step_by(5) {
+        files[at].1 = whole[..len].to_vec();
+        // A cut between two fields of the top message is a shorter model, without a type.
+        let error = open(files.clone()).expect_err("a cut model");
+        assert!(error.file.ends_with("model.mlmodel") && error.offset.is_some(), "{error}");
+        assert!(!error.hint.is_empty(), "{error}");
+    }
+}
+
+#[test]
+fn blocks_are_nested_as_deep_as_the_limit_and_not_deeper() {
+    let nested = |depth: usize| {
+        let mut inside = op("relu", &[("x", "x")], "y", &[]);
+        for _ in 0..depth {
+            inside = op("cond", &[("pred", "flag")], "y", &[message(4, &[text(2, "y"), inside])]);
+        }
+        open_one("a.mlmodel", program(&[inside], "y"))
+    };
+    let limit = Limits::default().depth as usize;
+    let package = nested(limit).expect("as deep as the limit");
+    assert_eq!(inspect::document(&package).functions[0].n_ops, limit as u64 + 1);
+    for depth in [limit + 1, 500, 3000] {
+        let error = nested(depth).expect_err("deeper than the limit");
+        assert!(error.what.contains("nested"), "{error}");
+    }
+}
+
+#[test]
+fn a_chain_of_ten_thousand_constants_ends_in_no_time() {
+    let step = |at: usize| op("constexpr_cast", &[("source_val", &format!("k{at}"))], &format!("k{}", at + 1), &[]);
+    let reader = |at: usize| op("relu", &[("x", &format!("k{at}"))], &format!("y{at}"), &[]);
+    let operations: Vec<Vec<u8>> = (0..10_000).flat_map(|at| [step(at), reader(at + 1)]).collect();
+    let package = open_one("a.mlmodel", program(&operations, "y1")).expect("a program");
+    assert_eq!(package.model.weights.len(), 1);
+    assert!(package.warnings.iter().any(|warning| warning.text.contains("too long")), "{:?}", package.warnings);
+}
