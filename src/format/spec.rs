@@ -108,7 +108,6 @@ pub(super) fn interfaces(wire: &mut Wire<'_>, description: &[Span]) -> Result<Ve
     let mut main =
         Interface { function: "main".to_owned(), inputs: Vec::new(), outputs: Vec::new(), states: Vec::new() };
     let mut functions = Vec::new();
-    let mut default = String::new();
     for message in description {
         let mut rest = *message;
         while let Some(field) = wire.next(&mut rest)? {
@@ -117,18 +116,12 @@ pub(super) fn interfaces(wire: &mut Wire<'_>, description: &[Span]) -> Result<Ve
                 (10, Payload::Bytes(span)) => main.outputs.push(feature(wire, span)?),
                 (13, Payload::Bytes(span)) => main.states.push(feature(wire, span)?),
                 (20, Payload::Bytes(span)) => functions.push(function(wire, span)?),
-                (21, Payload::Bytes(span)) => default = wire.text(span)?,
                 _ => {}
             }
         }
     }
     if functions.is_empty() {
         return Ok(vec![main]);
-    }
-    // The default function stands first; the others keep their order.
-    let at = functions.iter().position(|interface: &Interface| interface.function == default).unwrap_or(0);
-    if let Some(front) = functions.get_mut(..=at) {
-        front.rotate_right(1);
     }
     Ok(functions)
 }
@@ -164,7 +157,7 @@ fn feature_type(wire: &mut Wire<'_>, mut message: Span, found: &mut Feature) -> 
         let mut named = |name: &str| name.clone_into(&mut found.dtype);
         match (field.number, field.value) {
             (1, _) => named("int64"),
-            (2, _) => named("fp64"),
+            (2, _) => named("double"),
             (3, _) => named("string"),
             (4, Payload::Bytes(span)) => image(wire, span, found)?,
             (5, Payload::Bytes(span)) => array(wire, span, found)?,

@@ -277,8 +277,8 @@ impl<'a> Chains<'a> {
             }
             for (param, arg) in &expr.args {
                 let Some(own) = part_role(param) else { continue };
-                // A quantized table stays the table, whatever its own parts are called.
-                let role = inherited.unwrap_or(own);
+                // The values of a quantized table are the table.
+                let role = if own == PartRole::Data { inherited.unwrap_or(own) } else { own };
                 let leaf = match arg {
                     Arg::Leaf(leaf) => Some(leaf),
                     Arg::Value(value) => self.leaf(*value),
