@@ -1,501 +1,449 @@
-//! ML programs: the functions, operations and weights of a `MILSpec.Program`, straight into the graph type.
+//! MIL programs: functions, blocks and operations become the functions of a [`Model`].
 //!
-//! `const` operations become constants or weights of the values they define; `constexpr_*` chains become one weight
-//! with its parts. Everything else becomes an operation, with nested blocks where it has them.
+//! `const` and `constexpr_*` operations do not become operations: small constants become literals, stored ones rows of
+//! the weight table (see [`super::weights`]). Names are resolved where they stand, a nested block sees the names around
+//! it. Nested blocks are read by recursion that [`Limits::depth`] bounds; Core ML itself gives up earlier.
 
 use std::collections::HashMap;
 
-use crate::model::{
-    Block, Consumer, DType, Def, Function, Literal, Model, Op, OpKind, Part, PartRole, Place, Role, Section, Sym,
-    Value, ValueId, ValueType, Weight, WeightId,
-};
-
 use super::{
     Limits, ReadError,
-    constexpr::{self, Node},
-    value::{MOST_DEEP, MOST_TEXT, Parsed, named, value},
+    blob::Blobs,
+    constant::{Constant, Store, Typed, constant, inline_bytes, literal, named},
+    files::Notes,
+    weights::{Arg, Expr, INNER, Leaf, LeafPlace, Rows, Stored, part_role},
     wire::{Payload, Span, Wire},
 };
+use crate::model::{Block, DType, Def, Function, Literal, Model, Op, OpKind, Role, Section, Value, ValueId, ValueType};
 
-/// What decoding a program needs beside its bytes.
-pub(super) struct Context<'a> {
-    pub limits: &'a Limits,
-    /// The number of a weight file by the name a blob reference gives it.
-    pub file_of: &'a dyn Fn(&str) -> Option<u32>,
-    /// References to files that are not there, and whatever else is odd.
-    pub warnings: &'a mut Vec<String>,
-    pub n_ops: usize,
-}
-
-/// Decodes a program and adds its functions and weights to the model.
-pub(super) fn program(
-    wire: &mut Wire<'_>,
-    span: Span,
-    prefix: &str,
-    model: &mut Model,
-    context: &mut Context<'_>,
-) -> Result<(), ReadError> {
-    wire.within(span, |wire, end| {
-        let mut weights = Weights::default();
-        let mut n_functions = 0;
-        while let Some((number, payload)) = wire.field(end)? {
-            let (2, Payload::Bytes(entry)) = (number, payload) else { continue };
-            let (name, body) = map_entry(wire, entry)?;
-            if let Some(body) = body {
-                let name = if prefix.is_empty() { name } else { format!("{prefix}/{name}") };
-                let function = function(wire, body, name, model, &mut weights, context)?;
-                model.functions.push(function);
-                n_functions += 1;
-            }
-        }
-        if n_functions == 0 {
-            context.warnings.push("the program has no functions".to_owned());
-        }
-        weights.settle(model);
-        Ok(())
-    })
-}
-
-/// `map<string, Message>`: the key, and where the message is.
-fn map_entry(wire: &mut Wire<'_>, span: Span) -> Result<(String, Option<Span>), ReadError> {
-    wire.within(span, |wire, end| {
-        let (mut key, mut message) = (String::new(), None);
-        while let Some((number, payload)) = wire.field(end)? {
-            match (number, payload) {
-                (1, Payload::Bytes(text)) => key = wire.text(text, MOST_TEXT)?,
-                (2, Payload::Bytes(inner)) => message = Some(inner),
-                _ => {}
-            }
-        }
-        Ok((key, message))
-    })
-}
-
-/// Weights of a program while it is read: one for each distinct place, and which of them turned out to be parts.
-#[derive(Default)]
-struct Weights {
-    by_place: HashMap<(Vec<Place>, Vec<u64>), WeightId>,
-    /// Weights that became parts of another one.
-    merged: Vec<bool>,
-    /// First weight of this program in the model's table.
-    first: usize,
-    started: bool,
-}
-
-impl Weights {
-    fn add(&mut self, model: &mut Model, weight: Weight) -> WeightId {
-        if !self.started {
-            self.started = true;
-            self.first = model.weights.len();
-        }
-        let places: Vec<Place> = weight.parts.iter().map(|part| part.place.clone()).collect();
-        let is_stored = places.iter().any(|place| matches!(place, Place::Blob { .. }));
-        let key = (places, weight.shape.clone());
-        if is_stored && let Some(known) = self.by_place.get(&key) {
-            return *known;
-        }
-        let id = WeightId(model.weights.len() as u32);
-        model.weights.push(weight);
-        self.merged.push(false);
-        if is_stored {
-            self.by_place.insert(key, id);
-        }
-        id
-    }
-
-    fn merge(&mut self, id: WeightId) {
-        if let Some(slot) = (id.0 as usize).checked_sub(self.first).and_then(|at| self.merged.get_mut(at)) {
-            *slot = true;
-        }
-    }
-
-    /// Drops the rows that became parts, and renumbers what refers to the others.
-    fn settle(self, model: &mut Model) {
-        if !self.merged.contains(&true) {
-            return;
-        }
-        let mut moved = Vec::with_capacity(self.merged.len());
-        let mut next = self.first as u32;
-        for merged in &self.merged {
-            moved.push(WeightId(next));
-            next += u32::from(!merged);
-        }
-        let mut at = 0;
-        let first = self.first;
-        model.weights.retain(|_| {
-            let keep = at < first || !self.merged.get(at - first).copied().unwrap_or(false);
-            at += 1;
-            keep
-        });
-        for value in model.functions.iter_mut().flat_map(|function| &mut function.values) {
-            if let Def::Weight(id) = &mut value.def
-                && let Some(new) = (id.0 as usize).checked_sub(first).and_then(|at| moved.get(at))
-            {
-                *id = *new;
-            }
-        }
-    }
+/// Reads the programs of one artefact into one model.
+pub(super) struct Programs<'a, 's> {
+    pub(super) wire: &'a mut Wire<'s>,
+    pub(super) blobs: Blobs<'a>,
+    pub(super) notes: Notes,
+    pub(super) limits: &'a Limits,
+    /// The specification's path, for warnings.
+    pub(super) file: &'a str,
+    pub(super) model: Model,
+    pub(super) rows: Rows,
+    pub(super) n_ops: usize,
 }
 
 /// A function while it is read.
-struct Scope {
-    function: Function,
-    by_name: HashMap<String, ValueId>,
-    nodes: HashMap<ValueId, Node>,
+#[derive(Default)]
+struct Body {
+    values: Vec<Value>,
+    /// The value of each name that is in sight.
+    scope: HashMap<String, ValueId>,
+    /// What nested blocks hid: restored when they end.
+    hidden: Vec<(String, Option<ValueId>)>,
+    stored: Stored,
+    /// Inline constants by value, in order: where they stand, for the chains that turn out to read them.
+    inline: Vec<(ValueId, Span)>,
 }
 
-impl Scope {
+impl Body {
     fn define(&mut self, name: String, ty: ValueType, def: Def) -> ValueId {
-        let id = ValueId(self.function.values.len() as u32);
-        self.by_name.insert(name.clone(), id);
-        self.function.values.push(Value { name, ty, def });
+        let id = ValueId(self.values.len() as u32);
+        if !name.is_empty() {
+            let before = self.scope.insert(name.clone(), id);
+            self.hidden.push((name.clone(), before));
+        }
+        self.values.push(Value { name, ty, def });
         id
     }
 
-    /// The value of a name; a name nobody defined becomes an input of unknown type.
-    fn find(&mut self, name: &str, context: &mut Context<'_>) -> ValueId {
-        if let Some(id) = self.by_name.get(name) {
-            return *id;
+    fn leave_block(&mut self, mark: usize) {
+        while self.hidden.len() > mark {
+            match self.hidden.pop() {
+                Some((name, Some(before))) => self.scope.insert(name, before),
+                Some((name, None)) => self.scope.remove(&name),
+                None => break,
+            };
         }
-        if context.warnings.len() < 100 {
-            context.warnings.push(format!("an operation reads `{name}`, which nothing defines"));
-        }
-        self.define(name.to_owned(), ValueType::Other, Def::Input)
     }
 }
 
-fn function(
-    wire: &mut Wire<'_>,
-    span: Span,
-    name: String,
-    model: &mut Model,
-    weights: &mut Weights,
-    context: &mut Context<'_>,
-) -> Result<Function, ReadError> {
-    wire.within(span, |wire, end| {
-        let mut scope = Scope {
-            function: Function {
-                name,
-                opset: String::new(),
-                role: Role::Single,
-                values: Vec::new(),
-                inputs: Vec::new(),
-                outputs: Vec::new(),
-                states: Vec::new(),
-                sections: Vec::new(),
-            },
-            by_name: HashMap::new(),
-            nodes: HashMap::new(),
+impl Programs<'_, '_> {
+    /// Reads a `Program`; `prefix` sets its functions apart from those of other models of a pipeline.
+    pub(super) fn program(&mut self, mut program: Span, prefix: &str) -> Result<Vec<String>, ReadError> {
+        let mut functions: Vec<(String, Option<Span>)> = Vec::new();
+        while let Some(field) = self.wire.next(&mut program)? {
+            if let (2, Payload::Bytes(entry)) = (field.number, field.value) {
+                let (name, value) = self.wire.map_entry(entry)?;
+                functions.retain(|(known, _)| *known != name);
+                functions.push((name, value));
+            }
+        }
+        // The order of a protobuf map means nothing.
+        sort_by_name(&mut functions);
+        if functions.is_empty() {
+            self.notes.add(self.file, "the program has no functions: Core ML refuses it");
+        }
+        let mut names = Vec::with_capacity(functions.len());
+        for (name, span) in functions {
+            let Some(span) = span else { continue };
+            let function = self.function(format!("{prefix}{name}"), span)?;
+            self.model.functions.push(function);
+            names.push(name);
+        }
+        Ok(names)
+    }
+
+    fn function(&mut self, name: String, mut message: Span) -> Result<Function, ReadError> {
+        let (mut inputs, mut opset, mut blocks) = (Vec::new(), String::new(), Vec::new());
+        while let Some(field) = self.wire.next(&mut message)? {
+            match (field.number, field.value) {
+                (1, Payload::Bytes(span)) => inputs.push(span),
+                (2, Payload::Bytes(span)) => opset = self.wire.text(span)?,
+                (3, Payload::Bytes(span)) => {
+                    let (key, value) = self.wire.map_entry(span)?;
+                    blocks.extend(value.map(|value| (key, value)));
+                }
+                _ => {}
+            }
+        }
+        let mut body = Body::default();
+        let mut function = Function {
+            name,
+            opset,
+            role: Role::Single,
+            values: Vec::new(),
+            inputs: Vec::new(),
+            outputs: Vec::new(),
+            states: Vec::new(),
+            sections: Vec::new(),
         };
-        let mut blocks: Vec<(String, Span)> = Vec::new();
-        while let Some((number, payload)) = wire.field(end)? {
-            match (number, payload) {
-                (1, Payload::Bytes(input)) => {
-                    let is_state = is_state(wire, input)?;
-                    let (name, ty) = named(wire, input)?;
-                    let def = if is_state { Def::State } else { Def::Input };
-                    let id = scope.define(name, ty, def);
-                    if is_state { scope.function.states.push(id) } else { scope.function.inputs.push(id) }
+        for input in inputs {
+            let (name, typed) = self.named(input)?;
+            let (def, list) =
+                if typed.is_state { (Def::State, &mut function.states) } else { (Def::Input, &mut function.inputs) };
+            list.push(body.define(name, typed.ty, def));
+        }
+        let chosen = blocks.iter().find(|(key, _)| *key == function.opset).or(blocks.first());
+        match chosen {
+            Some((key, span)) => {
+                if *key != function.opset {
+                    let text = format!(
+                        "function `{}` is for {}, but has operations for {key} only; those are shown",
+                        function.name, function.opset
+                    );
+                    self.notes.add(self.file, text);
                 }
-                (2, Payload::Bytes(text)) => scope.function.opset = wire.text(text, MOST_TEXT)?,
-                (3, Payload::Bytes(entry)) => {
-                    if let (opset, Some(block)) = map_entry(wire, entry)? {
-                        blocks.push((opset, block));
-                    }
-                }
-                _ => {}
+                let block = self.block(*span, &mut body, 0)?;
+                function.outputs = block.outputs;
+                function.sections.push(Section { times: 1, ops: block.ops });
             }
+            None => self.notes.add(self.file, format!("function `{}` has no operations", function.name)),
         }
-        let wanted = blocks.iter().find(|(opset, _)| *opset == scope.function.opset);
-        if wanted.is_none() && !blocks.is_empty() {
-            let text = format!(
-                "function `{}` has no block for its operation set `{}`; another one is shown",
-                scope.function.name, scope.function.opset
-            );
-            context.warnings.push(text);
+        self.leaves_of_chains(&mut body)?;
+        let mut values = std::mem::take(&mut body.values);
+        for looped in body.stored.finish(&mut self.model, &mut self.rows, &mut values) {
+            let name = values.get(looped.0 as usize).map_or("", |value| value.name.as_str());
+            self.notes
+                .add(self.file, format!("the constant `{name}` is made from itself, or by a chain that is too long"));
         }
-        if let Some((_, span)) = wanted.or(blocks.first()).cloned() {
-            let block = block(wire, span, 0, &mut scope, model, weights, context)?;
-            scope.function.outputs = block.outputs;
-            scope.function.sections.push(Section { times: 1, ops: block.ops });
-        }
-        Ok(scope.function)
-    })
-}
-
-/// Whether a `NamedValueType` is a state: its type has field 5.
-fn is_state(wire: &mut Wire<'_>, span: Span) -> Result<bool, ReadError> {
-    wire.within(span, |wire, end| {
-        let mut is_state = false;
-        while let Some((number, payload)) = wire.field(end)? {
-            if let (2, Payload::Bytes(ty)) = (number, payload) {
-                is_state = wire.within(ty, |wire, end| {
-                    let mut found = false;
-                    while let Some((number, _)) = wire.field(end)? {
-                        found |= number == 5;
-                    }
-                    Ok(found)
-                })?;
-            }
-        }
-        Ok(is_state)
-    })
-}
-
-fn block(
-    wire: &mut Wire<'_>,
-    span: Span,
-    depth: u32,
-    scope: &mut Scope,
-    model: &mut Model,
-    weights: &mut Weights,
-    context: &mut Context<'_>,
-) -> Result<Block, ReadError> {
-    if depth > MOST_DEEP {
-        let mut error = wire.error(span.start, format!("blocks are nested deeper than {MOST_DEEP}"));
-        error.hint = "Core ML's own loader stops there too: flatten the control flow".to_owned();
-        return Err(error);
+        function.values = values;
+        Ok(function)
     }
-    wire.within(span, |wire, end| {
+
+    fn block(&mut self, message: Span, body: &mut Body, depth: u32) -> Result<Block, ReadError> {
+        if depth > self.limits.depth {
+            let what = format!("blocks are nested more than {} deep", self.limits.depth);
+            return Err(self.wire.error(message.at, what, "Core ML cannot load such a model either"));
+        }
+        let mark = body.hidden.len();
+        let (mut rest, mut outputs) = (message, Vec::new());
         let mut block = Block { inputs: Vec::new(), outputs: Vec::new(), ops: Vec::new() };
-        let mut outputs = Vec::new();
-        while let Some((number, payload)) = wire.field(end)? {
-            match (number, payload) {
-                (1, Payload::Bytes(input)) => {
-                    let (name, ty) = named(wire, input)?;
-                    block.inputs.push(scope.define(name, ty, Def::Input));
+        while let Some(field) = self.wire.next(&mut rest)? {
+            match (field.number, field.value) {
+                (1, Payload::Bytes(span)) => {
+                    let (name, typed) = self.named(span)?;
+                    block.inputs.push(body.define(name, typed.ty, Def::Input));
                 }
-                (2, Payload::Bytes(text)) => outputs.push(wire.text(text, MOST_TEXT)?),
-                (3, Payload::Bytes(op)) => {
-                    context.n_ops += 1;
-                    if context.n_ops > context.limits.ops {
-                        return Err(wire.error(op.start, format!("more than {} operations", context.limits.ops)));
-                    }
-                    if let Some(op) = operation(wire, op, depth, scope, model, weights, context)? {
-                        block.ops.push(op);
-                    }
-                }
+                (2, Payload::Bytes(span)) => outputs.push(self.wire.text(span)?),
+                (3, Payload::Bytes(span)) => self.operation(span, body, &mut block.ops, depth)?,
                 _ => {}
             }
         }
-        block.outputs = outputs.iter().map(|name| scope.find(name, context)).collect();
+        // The names of results are resolved last: in the file they stand before the operations.
+        for name in outputs {
+            block.outputs.push(self.look_up(name, "the block's result", body));
+        }
+        if depth > 0 {
+            body.leave_block(mark);
+        }
         Ok(block)
-    })
-}
+    }
 
-/// An argument: the name of a value, or a value written in place.
-enum Binding {
-    Name(String),
-    Inline(Parsed),
-}
-
-fn operation(
-    wire: &mut Wire<'_>,
-    span: Span,
-    depth: u32,
-    scope: &mut Scope,
-    model: &mut Model,
-    weights: &mut Weights,
-    context: &mut Context<'_>,
-) -> Result<Option<Op>, ReadError> {
-    let mut kind_name = String::new();
-    let mut arguments: Vec<(String, Vec<Binding>)> = Vec::new();
-    let mut outputs: Vec<(String, ValueType)> = Vec::new();
-    let mut attributes: Vec<(String, Parsed)> = Vec::new();
-    let mut bodies: Vec<Span> = Vec::new();
-    wire.within(span, |wire, end| {
-        while let Some((number, payload)) = wire.field(end)? {
-            match (number, payload) {
-                (1, Payload::Bytes(text)) => kind_name = wire.text(text, MOST_TEXT)?,
-                (2, Payload::Bytes(entry)) => {
-                    if let (name, Some(argument)) = map_entry(wire, entry)? {
-                        let bindings = bindings(wire, argument)?;
-                        arguments.push((name, bindings));
-                    }
-                }
-                (3, Payload::Bytes(output)) => outputs.push(named(wire, output)?),
-                (4, Payload::Bytes(body)) => bodies.push(body),
-                (5, Payload::Bytes(entry)) => {
-                    if let (name, Some(inner)) = map_entry(wire, entry)?
-                        && name != "name"
-                    {
-                        attributes.push((name, value(wire, inner)?));
-                    }
-                }
+    fn operation(&mut self, message: Span, body: &mut Body, ops: &mut Vec<Op>, depth: u32) -> Result<(), ReadError> {
+        self.n_ops += 1;
+        if self.n_ops > self.limits.ops {
+            let what = format!("the model has more than {} operations", self.limits.ops);
+            return Err(self.wire.error(message.at, what, "it is larger than this planner can show"));
+        }
+        let mut raw = RawOp::default();
+        let mut rest = message;
+        while let Some(field) = self.wire.next(&mut rest)? {
+            match (field.number, field.value) {
+                (1, Payload::Bytes(span)) => raw.kind = self.wire.text(span)?,
+                (2, Payload::Bytes(span)) => raw.inputs.push(span),
+                (3, Payload::Bytes(span)) => raw.outputs.push(span),
+                (4, Payload::Bytes(span)) => raw.blocks.push(span),
+                (5, Payload::Bytes(span)) => raw.attributes.push(span),
                 _ => {}
+            }
+        }
+        let kind = OpKind::from_name(&raw.kind).unwrap_or_else(|| OpKind::Other(self.model.names.intern(&raw.kind)));
+        if kind == OpKind::Const {
+            self.constant_op(&raw, body)
+        } else if kind.is_constant() || raw.kind.starts_with("constexpr_") {
+            self.constexpr_op(kind, &raw, body)
+        } else {
+            let op = self.plain_op(kind, &raw, body, depth)?;
+            ops.push(op);
+            Ok(())
+        }
+    }
+
+    fn constant_op(&mut self, raw: &RawOp, body: &mut Body) -> Result<(), ReadError> {
+        let (name, typed) = match raw.outputs.first() {
+            Some(output) => self.named(*output)?,
+            None => return Ok(()),
+        };
+        for attribute in &raw.attributes {
+            let (key, value) = self.wire.map_entry(*attribute)?;
+            if let ("val", Some(span)) = (key.as_str(), value) {
+                self.define_constant(name, Some(typed.ty), span, body)?;
+                return Ok(());
+            }
+        }
+        body.define(name, typed.ty, INNER);
+        Ok(())
+    }
+
+    /// A constant in its place of definition: a literal, or a stored leaf whose row is made at the end.
+    fn define_constant(
+        &mut self,
+        name: String,
+        ty: Option<ValueType>,
+        span: Span,
+        body: &mut Body,
+    ) -> Result<ValueId, ReadError> {
+        let found = constant(self.wire, span)?;
+        let ty = ty.filter(|ty| ty.tensor().is_some()).unwrap_or_else(|| found.ty.clone());
+        Ok(match &found.store {
+            Store::Blob(..) => {
+                let leaf = self.leaf(&found)?;
+                self.check_size(&name, &ty);
+                let id = body.define(name, ty, INNER);
+                leaf.into_iter().for_each(|leaf| body.stored.leaf(id, leaf));
+                id
+            }
+            Store::Inline(..) => {
+                let literal = literal(self.wire, &found)?;
+                let id = body.define(name, ty, Def::Const(literal));
+                body.inline.push((id, span));
+                id
+            }
+            Store::Other => body.define(name, ty, Def::Const(Literal::Opaque)),
+        })
+    }
+
+    fn leaf(&mut self, found: &Constant) -> Result<Option<Leaf>, ReadError> {
+        let (bytes, place) = match &found.store {
+            Store::Blob(name, offset) => {
+                let blob = self.blobs.refer(name, *offset, found.ty.tensor(), &mut self.notes);
+                (blob.bytes, LeafPlace::Blob(blob))
+            }
+            Store::Inline(list, values) => {
+                let fingerprint = self.wire.fingerprint(*values)?;
+                (inline_bytes(self.wire, *list, *values, &found.ty)?, LeafPlace::Inline(fingerprint))
+            }
+            Store::Other => return Ok(None),
+        };
+        Ok(Some(Leaf { ty: found.ty.clone(), bytes, place }))
+    }
+
+    fn constexpr_op(&mut self, kind: OpKind, raw: &RawOp, body: &mut Body) -> Result<(), ReadError> {
+        let mut args = Vec::new();
+        for attribute in &raw.attributes {
+            let (param, value) = self.wire.map_entry(*attribute)?;
+            if let (Some(_), Some(span)) = (part_role(&param), value) {
+                let found = constant(self.wire, span)?;
+                args.extend(self.leaf(&found)?.map(|leaf| (param, Arg::Leaf(leaf))));
+            }
+        }
+        for (param, value) in self.arguments(raw)? {
+            let (Some(_), Some(mut argument)) = (part_role(&param), value) else { continue };
+            for binding in self.bindings(&mut argument)? {
+                match binding {
+                    Binding::Name(name) => {
+                        // A value that is not there yet may be this operation itself, or come later.
+                        let value = match body.scope.get(&name) {
+                            Some(value) => *value,
+                            None => self.forward(name, body),
+                        };
+                        args.push((param.clone(), Arg::Value(value)));
+                    }
+                    Binding::Value(span) => {
+                        let found = constant(self.wire, span)?;
+                        args.extend(self.leaf(&found)?.map(|leaf| (param.clone(), Arg::Leaf(leaf))));
+                    }
+                }
+            }
+        }
+        let mut outputs = Vec::with_capacity(raw.outputs.len());
+        for output in &raw.outputs {
+            let (name, typed) = self.named(*output)?;
+            self.check_size(&name, &typed.ty);
+            let known = body.scope.get(&name).copied().filter(|id| is_forward(body, *id));
+            outputs.push(match known {
+                Some(id) => {
+                    if let Some(value) = body.values.get_mut(id.0 as usize) {
+                        (value.ty, value.def) = (typed.ty, INNER);
+                    }
+                    id
+                }
+                None => body.define(name, typed.ty, INNER),
+            });
+        }
+        body.stored.exprs.push(Expr { kind, args, outputs });
+        Ok(())
+    }
+
+    /// A name that something reads before it is made.
+    fn forward(&mut self, name: String, body: &mut Body) -> ValueId {
+        body.define(name, ValueType::Other, Def::Op)
+    }
+
+    fn plain_op(&mut self, kind: OpKind, raw: &RawOp, body: &mut Body, depth: u32) -> Result<Op, ReadError> {
+        let arguments = self.arguments(raw)?;
+        let mut inputs = Vec::with_capacity(arguments.len());
+        for (param, argument) in arguments {
+            let mut values = Vec::new();
+            if let Some(mut argument) = argument {
+                for binding in self.bindings(&mut argument)? {
+                    let value = match binding {
+                        Binding::Name(name) => self.look_up(name, &raw.kind, body),
+                        Binding::Value(span) => self.define_constant(String::new(), None, span, body)?,
+                    };
+                    // Only a stored constant can become a row of the weight table.
+                    if body.values.get(value.0 as usize).is_some_and(|value| value.def == INNER) {
+                        body.stored.read_by(value, kind, &param);
+                    }
+                    values.push(value);
+                }
+            }
+            inputs.push((self.model.names.intern(&param), values));
+        }
+        let mut blocks = Vec::with_capacity(raw.blocks.len());
+        for block in &raw.blocks {
+            blocks.push(self.block(*block, body, depth + 1)?);
+        }
+        let mut outputs = Vec::with_capacity(raw.outputs.len());
+        for output in &raw.outputs {
+            let (name, typed) = self.named(*output)?;
+            outputs.push(body.define(name, typed.ty, Def::Op));
+        }
+        Ok(Op { kind, inputs, outputs, blocks })
+    }
+
+    /// The arguments by parameter name.
+    fn arguments(&mut self, raw: &RawOp) -> Result<Vec<(String, Option<Span>)>, ReadError> {
+        let mut arguments = Vec::with_capacity(raw.inputs.len());
+        for input in &raw.inputs {
+            arguments.push(self.wire.map_entry(*input)?);
+        }
+        sort_by_name(&mut arguments);
+        Ok(arguments)
+    }
+
+    fn bindings(&mut self, argument: &mut Span) -> Result<Vec<Binding>, ReadError> {
+        let mut found = Vec::new();
+        while let Some(field) = self.wire.next(argument)? {
+            let (1, Payload::Bytes(mut binding)) = (field.number, field.value) else { continue };
+            while let Some(field) = self.wire.next(&mut binding)? {
+                match (field.number, field.value) {
+                    (1, Payload::Bytes(span)) => found.push(Binding::Name(self.wire.text(span)?)),
+                    (2, Payload::Bytes(span)) => found.push(Binding::Value(span)),
+                    _ => {}
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    fn look_up(&mut self, name: String, reader: &str, body: &mut Body) -> ValueId {
+        if let Some(known) = body.scope.get(&name) {
+            return *known;
+        }
+        self.notes.add(self.file, format!("`{reader}` reads `{name}`, which nothing before it makes"));
+        self.forward(name, body)
+    }
+
+    fn named(&mut self, span: Span) -> Result<(String, Typed), ReadError> {
+        let (name, typed) = named(self.wire, span)?;
+        if typed.odd_rank {
+            self.notes.add(self.file, format!("`{name}` states another rank than it has dimensions"));
+        }
+        if typed.ty.tensor().is_some_and(|tensor| tensor.dtype == DType::Unknown) {
+            self.notes.add(self.file, format!("`{name}` has an unknown element type"));
+        }
+        Ok((name, typed))
+    }
+
+    fn check_size(&mut self, name: &str, ty: &ValueType) {
+        if ty.tensor().is_some_and(|tensor| tensor.elements().is_none()) {
+            self.notes.add(self.file, format!("the shape of `{name}` has more elements than can be counted"));
+        }
+    }
+
+    /// Inline constants that a chain reads by name become leaves of it.
+    fn leaves_of_chains(&mut self, body: &mut Body) -> Result<(), ReadError> {
+        let mut wanted: Vec<ValueId> = Vec::new();
+        for expr in &body.stored.exprs {
+            wanted.extend(expr.args.iter().filter_map(|(_, arg)| match arg {
+                Arg::Value(value) => Some(*value),
+                Arg::Leaf(_) => None,
+            }));
+        }
+        for value in wanted {
+            if body.stored.has_leaf(value) {
+                continue;
+            }
+            if let Ok(at) = body.inline.binary_search_by_key(&value, |(id, _)| *id)
+                && let Some((_, span)) = body.inline.get(at).copied()
+            {
+                let found = constant(self.wire, span)?;
+                self.leaf(&found)?.into_iter().for_each(|leaf| body.stored.leaf(value, leaf));
             }
         }
         Ok(())
-    })?;
-    // The order of a map on the wire is arbitrary; the order of a document must not be.
-    arguments.sort_by(|a, b| a.0.cmp(&b.0));
-    let kind = match OpKind::from_name(&kind_name) {
-        Some(kind) => kind,
-        None => OpKind::Other(model.names.intern(&kind_name)),
-    };
-    if kind == OpKind::Const {
-        let held = attributes.into_iter().find(|(name, _)| name == "val").map(|(_, held)| held);
-        if let (Some(held), Some((name, ty))) = (held, outputs.into_iter().next()) {
-            constant(scope, model, weights, context, name, ty, held);
-        }
-        return Ok(None);
-    }
-    if kind.is_constant() {
-        compressed(kind, arguments, attributes, outputs, scope, model, weights, context);
-        return Ok(None);
-    }
-    let mut inputs: Vec<(Sym, Vec<ValueId>)> = Vec::with_capacity(arguments.len());
-    for (name, bindings) in arguments {
-        let sym = model.names.intern(&name);
-        let mut values = Vec::with_capacity(bindings.len());
-        for binding in bindings {
-            let id = match binding {
-                Binding::Name(name) => scope.find(&name, context),
-                Binding::Inline(held) => {
-                    let ty = held.ty.clone();
-                    let label = format!("{name}_{}", scope.function.values.len());
-                    constant(scope, model, weights, context, label, ty, held)
-                }
-            };
-            if let Some(Def::Weight(weight)) = scope.function.value(id).map(|value| &value.def)
-                && let Some(row) = model.weights.get_mut(weight.0 as usize)
-                && row.consumer.is_none()
-            {
-                row.consumer = Some(Consumer { op: kind, param: name.clone() });
-            }
-            values.push(id);
-        }
-        inputs.push((sym, values));
-    }
-    let mut blocks = Vec::with_capacity(bodies.len());
-    for body in bodies {
-        blocks.push(block(wire, body, depth + 1, scope, model, weights, context)?);
-    }
-    wire.enter(Span { start: span.end, end: span.end });
-    let outputs = outputs.into_iter().map(|(name, ty)| scope.define(name, ty, Def::Op)).collect();
-    Ok(Some(Op { kind, inputs, outputs, blocks }))
-}
-
-fn bindings(wire: &mut Wire<'_>, span: Span) -> Result<Vec<Binding>, ReadError> {
-    wire.within(span, |wire, end| {
-        let mut bindings = Vec::new();
-        while let Some((number, payload)) = wire.field(end)? {
-            let (1, Payload::Bytes(one)) = (number, payload) else { continue };
-            let binding = wire.within(one, |wire, end| {
-                let mut binding = None;
-                while let Some((number, payload)) = wire.field(end)? {
-                    match (number, payload) {
-                        (1, Payload::Bytes(text)) => binding = Some(Binding::Name(wire.text(text, MOST_TEXT)?)),
-                        (2, Payload::Bytes(inner)) => binding = Some(Binding::Inline(value(wire, inner)?)),
-                        _ => {}
-                    }
-                }
-                Ok(binding)
-            })?;
-            bindings.extend(binding);
-        }
-        Ok(bindings)
-    })
-}
-
-/// A constant: a weight when it is stored in a weight file, a literal otherwise.
-fn constant(
-    scope: &mut Scope,
-    model: &mut Model,
-    weights: &mut Weights,
-    context: &mut Context<'_>,
-    name: String,
-    ty: ValueType,
-    held: Parsed,
-) -> ValueId {
-    let ty = if ty == ValueType::Other { held.ty.clone() } else { ty };
-    let def = if held.blob.is_some() {
-        let part = part(PartRole::Data, &held, context);
-        let tensor = held.tensor();
-        let weight = Weight {
-            name: name.clone(),
-            shape: constexpr::shape_of(tensor),
-            dtype: tensor.map_or(DType::Unknown, |tensor| tensor.dtype),
-            encoding: crate::model::Encoding::Dense,
-            parts: vec![part],
-            copies: 1,
-            consumer: None,
-        };
-        Def::Weight(weights.add(model, weight))
-    } else {
-        Def::Const(held.literal)
-    };
-    scope.define(name, ty, def)
-}
-
-fn part(role: PartRole, held: &Parsed, context: &mut Context<'_>) -> Part {
-    if let Some((file, _)) = &held.blob
-        && (context.file_of)(file).is_none()
-    {
-        let text = format!("a weight is stored in `{file}`, which is not part of the package");
-        if !context.warnings.contains(&text) {
-            context.warnings.push(text);
-        }
-    }
-    Part {
-        role,
-        dtype: held.tensor().map_or(DType::Unknown, |tensor| tensor.dtype),
-        bytes: held.bytes(),
-        place: held.place(context.file_of),
     }
 }
 
-/// A `constexpr_*` operation: parameters as attributes (up to iOS 17) or as inputs (from iOS 18), and perhaps the
-/// results of others as parameters.
-#[allow(clippy::too_many_arguments, reason = "each is a piece of the one operation that is read")]
-fn compressed(
-    kind: OpKind,
-    arguments: Vec<(String, Vec<Binding>)>,
-    attributes: Vec<(String, Parsed)>,
-    outputs: Vec<(String, ValueType)>,
-    scope: &mut Scope,
-    model: &mut Model,
-    weights: &mut Weights,
-    context: &mut Context<'_>,
-) {
-    let mut node = Node::new(kind);
-    for (name, held) in attributes {
-        let part = constexpr::role(&name).map(|role| part(role, &held, context));
-        node.take(&name, &held, part);
-    }
-    for (name, bindings) in arguments {
-        for binding in bindings {
-            match binding {
-                Binding::Inline(held) => {
-                    let part = constexpr::role(&name).map(|role| part(role, &held, context));
-                    node.take(&name, &held, part);
-                }
-                Binding::Name(source) => {
-                    let id = scope.find(&source, context);
-                    if let Some(inner) = scope.nodes.get(&id) {
-                        node.take_node(&name, inner);
-                    } else if let Some(Def::Weight(weight)) = scope.function.value(id).map(|value| value.def.clone())
-                        && let Some(row) = model.weight(weight)
-                    {
-                        // A `const` that a constexpr reads is a part of it.
-                        node.take_weight(&name, row);
-                        weights.merge(weight);
-                        continue;
-                    }
-                    if let Some(Def::Weight(weight)) = scope.function.value(id).map(|value| &value.def) {
-                        weights.merge(*weight);
-                    }
-                }
-            }
-        }
-    }
-    let n_outputs = outputs.len();
-    for (at, (name, ty)) in outputs.into_iter().enumerate() {
-        let weight = node.weight(name.clone(), ty.tensor());
-        // Of two results (mask and data) the last stands for the weight; both are parts of what reads them.
-        let def =
-            if at + 1 == n_outputs { Def::Weight(weights.add(model, weight)) } else { Def::Const(Literal::Opaque) };
-        let id = scope.define(name, ty, def);
-        scope.nodes.insert(id, node.clone());
-    }
+/// The order of a protobuf map means nothing; the order of its keys is at least always the same.
+fn sort_by_name(entries: &mut [(String, Option<Span>)]) {
+    entries.sort_by(|a, b| a.0.cmp(&b.0));
+}
+
+/// Whether a value is only known from something that read it too early.
+fn is_forward(body: &Body, id: ValueId) -> bool {
+    body.values.get(id.0 as usize).is_some_and(|value| value.def == Def::Op && value.ty == ValueType::Other)
+}
+
+/// An operation whose parts have been found but not read.
+#[derive(Default)]
+struct RawOp {
+    kind: String,
+    inputs: Vec<Span>,
+    outputs: Vec<Span>,
+    blocks: Vec<Span>,
+    attributes: Vec<Span>,
+}
+
+enum Binding {
+    Name(String),
+    Value(Span),
 }

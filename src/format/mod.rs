@@ -5,12 +5,17 @@
 //! [`Limits`], never reads a weight file whole, and every error names the file and the offset and says what to do.
 //! Absent on purpose: weight values, and anything about devices or variants.
 
-mod constexpr;
-mod layers;
+mod blob;
+mod constant;
+mod files;
+mod inflate;
+mod legacy;
+mod manifest;
 mod mil;
 mod package;
 mod spec;
-mod value;
+mod weights;
+mod window;
 mod wire;
 mod zip;
 
@@ -24,7 +29,8 @@ pub trait RangeSource {
     fn len(&self) -> u64;
     /// Fills `into` from `offset`; an error says why it could not (the file changed, permission was lost).
     fn read_at(&self, offset: u64, into: &mut [u8]) -> Result<(), String>;
-    /// Whether a range can only be had by reading everything before it: then only small files are read.
+    /// Whether bytes in the middle cost reading everything before them (a deflated entry of an archive): what is only
+    /// worth a look is then left out.
     fn is_sequential(&self) -> bool {
         false
     }
@@ -160,16 +166,22 @@ impl std::fmt::Display for ReadError {
 
 impl std::error::Error for ReadError {}
 
-/// How much the reader is willing to hold.
+/// How much the reader is willing to hold. The defaults are far above any model that Core ML loads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Operations of all functions together.
     pub ops: usize,
+    /// Nested blocks. Core ML's own reader gives up at 100 nested protobuf messages, which is fewer blocks than this.
+    pub depth: u32,
+    /// Files of an artefact or an archive.
+    pub files: usize,
+    /// Models of a pipeline, nested ones included.
+    pub models: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { ops: 5_000_000 }
+        Self { ops: 5_000_000, depth: 64, files: 200_000, models: 10_000 }
     }
 }
 
@@ -182,9 +194,10 @@ pub fn open(entries: Vec<Entry>, limits: &Limits) -> Result<Package, ReadError> 
 }
 
 fn on_disk(files: &[FileSize]) -> OnDisk {
-    let sum = |ending: &str| files.iter().filter(|file| file.path.ends_with(ending)).map(|file| file.bytes).sum();
-    let (spec, weights): (u64, u64) = (sum(".mlmodel"), sum(".bin"));
-    let total: u64 = files.iter().map(|file| file.bytes).sum();
+    // Sizes come from the file's own words: their sum may be anything.
+    let add = |sum: u64, file: &FileSize| sum.saturating_add(file.bytes);
+    let of = |ending: &str| files.iter().filter(|file| file.path.ends_with(ending)).fold(0, add);
+    let (spec, weights, total) = (of(".mlmodel"), of(".bin"), files.iter().fold(0, add));
     OnDisk { spec, other: total.saturating_sub(spec).saturating_sub(weights), total }
 }
 
@@ -192,6 +205,6 @@ impl Package {
     /// Bytes of all files.
     #[must_use]
     pub fn total_bytes(&self) -> u64 {
-        self.files.iter().map(|file| file.bytes).sum()
+        self.files.iter().map(|file| file.bytes).fold(0, u64::saturating_add)
     }
 }

@@ -1,399 +1,303 @@
-//! Finds the model in what was dropped: the package folder, the manifest, the specification, the weight files.
-
-use serde_json::Value as Json;
-
-use crate::model::{Model, Place};
+//! From files to a [`Package`]: finds the artefact among what was dropped, reads its specification and settles what
+//! accounts for each byte.
 
 use super::{
-    Entry, FileSize, Limits, Package, PackageFormat, RangeSource, ReadError, Warning, mil::Context, spec, wire::Wire,
-    zip,
+    Entry, FileSize, Interface, Limits, Package, PackageFormat, ReadError,
+    blob::Blobs,
+    files::{File, Notes, about, base_name, folder, gather, inside, join, lfs_pointer},
+    manifest::{self, Manifest},
+    mil::Programs,
+    spec,
+    weights::Rows,
+    wire::{Payload, Span, Wire},
 };
+use crate::model::Model;
 
-/// Largest manifest that is read.
-const MOST_MANIFEST: u64 = 16 << 20;
-const LFS: &[u8] = b"version https://git-lfs.github.com/spec/v1";
-const BLOB_SENTINEL: u32 = 0xDEAD_BEEF;
-/// Header of a weight file, record of a blob, and alignment of both.
-const ALIGN: u64 = 64;
+const WANTED: &str = "give an .mlpackage folder, an .mlmodel file, or a zip of one";
 
-fn error(file: &str, what: impl Into<String>, hint: &str) -> ReadError {
-    ReadError { file: file.to_owned(), offset: None, what: what.into(), hint: hint.to_owned() }
-}
-
-fn start_of(source: &dyn RangeSource) -> Vec<u8> {
-    let mut start = vec![0; usize::try_from(source.len().min(512)).unwrap_or(0)];
-    if source.read_at(0, &mut start).is_err() {
-        start.clear();
-    }
-    start
-}
-
-/// Opens whatever was dropped.
-pub(super) fn open(mut entries: Vec<Entry>, limits: &Limits) -> Result<Package, ReadError> {
-    let mut warnings: Vec<Warning> = Vec::new();
-    let mut archive = None;
-    if let [only] = entries.as_slice()
-        && (only.path.to_ascii_lowercase().ends_with(".zip") || zip::looks_like(&start_of(only.source.as_ref())))
-    {
-        let only = entries.remove(0);
-        let name = only.path.clone();
-        let (inside, odd) = zip::open(&name, only.source)?;
-        warnings.extend(odd.into_iter().map(|text| Warning { file: name.clone(), text }));
-        entries = inside;
-        archive = Some(name);
-    }
-    entries.retain(|entry| !zip::is_finder_litter(&entry.path));
-    if entries.is_empty() {
-        let name = archive.unwrap_or_default();
-        return Err(error(
-            &name,
-            "there is nothing in it",
-            "drop an .mlpackage folder, an .mlmodel file, or a zip of one",
-        ));
-    }
-    let manifests: Vec<String> = entries
+/// See [`super::open`].
+pub(super) fn open(entries: Vec<Entry>, limits: &Limits) -> Result<Package, ReadError> {
+    let mut notes = Notes::default();
+    let first = entries.first().map(|entry| entry.path.clone()).unwrap_or_default();
+    let files = gather(entries, limits, &mut notes)?;
+    let found = find(&first, &files, &mut notes)?;
+    // From here on, paths are seen from the artefact's own folder.
+    let own: Vec<File> = files
         .iter()
-        .filter(|entry| entry.path.rsplit('/').next() == Some("Manifest.json"))
-        .map(|entry| entry.path.trim_end_matches("Manifest.json").to_owned())
+        .filter_map(|file| {
+            let path = inside(&file.path, &found.root)?.to_owned();
+            Some(File { path, ..file.clone() })
+        })
         .collect();
-    let root = match manifests.as_slice() {
-        [] => guess_root(&entries),
-        [one] => Some(one.clone()),
-        [first, ..] => {
-            // Of several packages the one nearest to the top is meant; the others are named.
-            let nearest = manifests.iter().min_by_key(|root| root.matches('/').count()).unwrap_or(first).clone();
-            let others: Vec<&str> = manifests.iter().filter(|root| **root != nearest).map(String::as_str).collect();
-            let text = format!(
-                "there are {} packages; this is `{nearest}`, the others are {}",
-                manifests.len(),
-                others.join(", ")
-            );
-            warnings.push(Warning { file: archive.clone().unwrap_or_default(), text });
-            Some(nearest)
-        }
-    };
-    match root {
-        Some(root) => package(entries, &root, archive.as_deref(), limits, warnings),
-        None => single(entries, archive.as_deref(), limits, warnings),
-    }
+    read(found, &own, limits, notes)
 }
 
-/// The folder of a package whose manifest is missing, told by its usual layout.
-fn guess_root(entries: &[Entry]) -> Option<String> {
-    entries.iter().find_map(|entry| {
-        let (root, rest) = entry.path.split_once("Data/")?;
-        (rest.ends_with(".mlmodel") && (root.is_empty() || root.ends_with('/'))).then(|| root.to_owned())
-    })
+/// An artefact among the files.
+struct Found {
+    name: String,
+    /// Folder that everything of it is in.
+    root: String,
+    format: PackageFormat,
+    /// Path of the specification, from the root.
+    spec: String,
+    /// Paths that the manifest accounts for, from the root.
+    items: Vec<String>,
 }
 
-fn name_of(root: &str, archive: Option<&str>) -> String {
-    let folder = root.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
-    let name = if folder.is_empty() { archive.unwrap_or("model") } else { folder };
-    let name = name.rsplit('/').next().unwrap_or(name);
-    name.trim_end_matches(".zip").trim_end_matches(".mlpackage").trim_end_matches(".mlmodel").to_owned()
-}
-
-fn package(
-    mut entries: Vec<Entry>,
-    root: &str,
-    archive: Option<&str>,
-    limits: &Limits,
-    mut warnings: Vec<Warning>,
-) -> Result<Package, ReadError> {
-    entries.retain(|entry| entry.path.starts_with(root));
-    for entry in &mut entries {
-        entry.path = entry.path.get(root.len()..).unwrap_or_default().to_owned();
-    }
-    entries.sort_by(|a, b| a.path.cmp(&b.path));
-    let spec_path = spec_path(&entries, &mut warnings)?;
-    let spec_entry = entries.iter().find(|entry| entry.path == spec_path).ok_or_else(|| {
-        error(&spec_path, "the manifest names this file, but it is not there", "copy the whole .mlpackage")
-    })?;
-    refuse_pointer(&spec_path, spec_entry.source.as_ref())?;
-    let folder = spec_path.rsplit_once('/').map_or(String::new(), |(folder, _)| format!("{folder}/"));
-    let paths: Vec<String> = entries.iter().map(|entry| entry.path.clone()).collect();
-    let file_of = move |name: &str| -> Option<u32> {
-        let inside = name.strip_prefix("@model_path/")?;
-        let wanted = format!("{folder}{inside}");
-        paths.iter().position(|path| *path == wanted).and_then(|at| u32::try_from(at).ok())
+fn find(dropped: &str, files: &[File], notes: &mut Notes) -> Result<Found, ReadError> {
+    let manifests: Vec<&File> = files.iter().filter(|file| manifest::is_manifest(&file.path)).collect();
+    // A package inside a package's data is data.
+    let outer = |file: &&&File| {
+        let root = folder(&file.path);
+        !manifests.iter().any(|other| {
+            let around = folder(&other.path);
+            around.len() < root.len() && inside(root, around).is_some()
+        })
     };
-    let mut package = decode(&entries, spec_entry, limits, &file_of, &mut warnings)?;
-    package.name = name_of(root, archive);
-    package.format = PackageFormat::MlPackage;
-    account(&entries, &spec_path, &mut package, &mut warnings)?;
-    package.warnings = warnings;
-    Ok(package)
-}
-
-/// The specification that the manifest names as the root, or the only one there is.
-fn spec_path(entries: &[Entry], warnings: &mut Vec<Warning>) -> Result<String, ReadError> {
-    let file = "Manifest.json";
-    let hint = "copy the whole .mlpackage folder, or zip it and drop the zip";
-    let mut warn = |text: String| warnings.push(Warning { file: file.to_owned(), text });
-    let only_model = || {
-        let mut models =
-            entries.iter().filter(|entry| entry.path.starts_with("Data/") && entry.path.ends_with(".mlmodel"));
-        models.next().map(|entry| entry.path.clone())
-    };
-    let Some(entry) = entries.iter().find(|entry| entry.path == file) else {
-        warn("the manifest is missing; the usual layout is assumed".to_owned());
-        return only_model().ok_or_else(|| error(file, "no model in the package", hint));
-    };
-    let n = entry.source.len();
-    if n > MOST_MANIFEST {
-        return Err(error(file, format!("the manifest has {n} bytes"), hint));
-    }
-    let mut bytes = vec![0; usize::try_from(n).unwrap_or(0)];
-    entry.source.read_at(0, &mut bytes).map_err(|why| error(file, why, hint))?;
-    if bytes.starts_with(LFS) {
-        return Err(pointer(file));
-    }
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
-    let manifest: Json =
-        serde_json::from_slice(bytes).map_err(|why| error(file, format!("the manifest is not JSON: {why}"), hint))?;
-    match manifest.get("fileFormatVersion").and_then(Json::as_str) {
-        Some("1.0.0") => {}
-        Some(other) => warn(format!("the manifest has the version {other}; 1.0.0 is known")),
-        None => warn("the manifest has no version".to_owned()),
-    }
-    let items = manifest.get("itemInfoEntries").and_then(Json::as_object);
-    let n_items = items.map_or(0, serde_json::Map::len);
-    if n_items > 1000 {
-        warn(format!("the manifest lists {n_items} items; a package has two or three"));
-    }
-    let path_of = |item: &Json| item.get("path").and_then(Json::as_str).map(str::to_owned);
-    for path in items.into_iter().flat_map(serde_json::Map::values).filter_map(path_of) {
-        if zip::is_unsafe(&path) || path.contains("%2e") || path.contains("%2E") {
-            return Err(error(
-                file,
-                format!("the manifest points outside the package: `{path}`"),
-                "do not trust this package",
-            ));
+    let roots: Vec<&&File> = manifests.iter().filter(outer).collect();
+    match roots.as_slice() {
+        [] => {}
+        [file, others @ ..] => {
+            let root = folder(&file.path);
+            if let Some(other) = others.first() {
+                let n = roots.len();
+                let text = format!("there are {n} packages, such as `{}`; this is `{root}`", folder(&other.path));
+                notes.add(dropped, text);
+            }
+            let manifest = manifest::read(file, root, files, notes)?;
+            return Ok(package(dropped, root, manifest, Some("Manifest.json")));
         }
     }
-    let root = manifest.get("rootModelIdentifier").and_then(Json::as_str);
-    let named = root.and_then(|root| items?.get(root)).and_then(path_of);
-    match named {
-        Some(path) => Ok(format!("Data/{path}")),
-        None => {
-            warn("the manifest does not say which model is the root".to_owned());
-            only_model().ok_or_else(|| error(file, "no model in the package", hint))
-        }
-    }
-}
-
-fn pointer(file: &str) -> ReadError {
-    error(
-        file,
-        "this is a Git LFS pointer, not the file itself",
-        "run `git lfs pull`, or download the file from the model's page",
-    )
-}
-
-fn refuse_pointer(file: &str, source: &dyn RangeSource) -> Result<(), ReadError> {
-    if start_of(source).starts_with(LFS) { Err(pointer(file)) } else { Ok(()) }
-}
-
-/// A single file: a specification on its own, or something that belongs into a folder.
-fn single(
-    entries: Vec<Entry>,
-    archive: Option<&str>,
-    limits: &Limits,
-    mut warnings: Vec<Warning>,
-) -> Result<Package, ReadError> {
-    let models: Vec<&Entry> = entries.iter().filter(|entry| entry.path.ends_with(".mlmodel")).collect();
-    let entry = match (models.as_slice(), entries.as_slice()) {
-        ([one], _) => one,
-        ([], [one]) => one,
-        ([], _) => return Err(foreign(&entries, archive)),
-        ([first, ..], _) => {
-            let text = format!("there are {} models; this is `{}`", models.len(), first.path);
-            warnings.push(Warning { file: archive.unwrap_or_default().to_owned(), text });
-            first
-        }
+    let compiled = |file: &&File| {
+        let in_folder = file.path.split('/').any(|part| part.ends_with(".mlmodelc"));
+        in_folder || matches!(base_name(&file.path), "coremldata.bin" | "model.mil" | "model.espresso.net")
     };
-    let start = start_of(entry.source.as_ref());
-    refuse_pointer(&entry.path, entry.source.as_ref())?;
-    if let Some(complaint) = not_a_spec(&entry.path, &start) {
-        return Err(complaint);
+    if let Some(at) = files.iter().find(compiled) {
+        let hint = "give the .mlpackage or .mlmodel that it was compiled from";
+        return Err(about(&at.path, "this is a compiled model (.mlmodelc), which cannot be read yet", hint));
     }
-    let file_of = |_: &str| None;
-    let mut package = decode(&entries, entry, limits, &file_of, &mut warnings)?;
-    package.name = name_of("", Some(&entry.path));
-    package.format = PackageFormat::MlModel;
-    package.files = vec![FileSize {
-        path: entry.path.rsplit('/').next().unwrap_or_default().to_owned(),
-        bytes: entry.source.len(),
-    }];
-    package.warnings = warnings;
-    Ok(package)
+    if let [file] = files {
+        single(file, file.path != dropped)?;
+        let name = stem(&file.path);
+        let (root, spec) = (folder(&file.path).to_owned(), base_name(&file.path).to_owned());
+        return Ok(Found { name, root, format: PackageFormat::MlModel, spec, items: Vec::new() });
+    }
+    let packaged = files.iter().filter_map(|file| file.path.find("Data/").map(|at| file.path.get(..at).unwrap_or("")));
+    if let Some(root) = packaged.min()
+        && let Some(manifest) = manifest::guess(root.trim_end_matches('/'), files)
+    {
+        let root = root.trim_end_matches('/');
+        notes.add(&join(root, "Manifest.json"), "the manifest is missing: Core ML refuses the package");
+        return Ok(package(dropped, root, manifest, None));
+    }
+    let mut models = files.iter().filter(|file| file.path.ends_with(".mlmodel"));
+    match (models.next(), models.next()) {
+        (Some(file), None) => {
+            let (root, spec) = (folder(&file.path).to_owned(), base_name(&file.path).to_owned());
+            let format = PackageFormat::MlModel;
+            // What lies beside a lone model belongs to something else.
+            Ok(Found { name: stem(&file.path), root, format, spec, items: Vec::new() })
+        }
+        (Some(_), Some(_)) => Err(about(dropped, "there are several models", "give one at a time")),
+        (None, _) => Err(about(dropped, no_model(files), WANTED)),
+    }
 }
 
-/// Folders that are something else.
-fn foreign(entries: &[Entry], archive: Option<&str>) -> ReadError {
-    let file = archive.map_or_else(|| entries.first().map_or(String::new(), |entry| entry.path.clone()), str::to_owned);
-    let has = |name: &str| entries.iter().any(|entry| entry.path.rsplit('/').next() == Some(name));
-    if has("coremldata.bin") || has("model.mil") || has("model.espresso.net") {
-        return error(
-            &file,
-            "this is a compiled model (.mlmodelc)",
-            "drop the .mlpackage or .mlmodel it was compiled from",
-        );
-    }
-    if has("main.mlirb") || entries.iter().any(|entry| entry.path.contains(".aimodel/")) {
-        return error(
-            &file,
-            "this is a Core AI model (.aimodel), not a Core ML one",
-            "this planner reads Core ML models",
-        );
-    }
-    error(&file, "there is no Core ML model in it", "drop an .mlpackage folder, an .mlmodel file, or a zip of one")
-}
-
-/// Files that belong to a model but are not its specification, by how they begin.
-fn not_a_spec(path: &str, start: &[u8]) -> Option<ReadError> {
-    let ends = |ending: &str| path.to_ascii_lowercase().ends_with(ending);
-    let sentinel = start.get(64..68).map(|four| u32::from_le_bytes([four[0], four[1], four[2], four[3]]));
-    let hint = "drop the whole .mlpackage folder, or a zip of it";
-    if start.is_empty() {
-        Some(error(path, "the file is empty or cannot be read", "download it again"))
-    } else if sentinel == Some(BLOB_SENTINEL) {
-        Some(error(path, "this is a weight file; its model is in model.mlmodel beside it", hint))
-    } else if ends(".json") || start.first() == Some(&b'{') || start.first() == Some(&b'[') {
-        Some(error(path, "this is a JSON file, one piece of a package", hint))
-    } else if ends(".mil") || start.starts_with(b"program(") {
-        Some(error(
-            path,
-            "this is one piece of a compiled model",
-            "drop the .mlpackage or .mlmodel it was compiled from",
-        ))
-    } else if start.starts_with(b"GGUF") || ends(".gguf") || ends(".safetensors") {
-        Some(error(
-            path,
-            "this is not a Core ML model",
-            "pick a preset for llama.cpp or MLX, or convert the model to Core ML",
-        ))
-    } else if start.starts_with(b"\x1f\x8b") {
-        Some(error(path, "this is a gzip archive", "unpack it and drop the .mlpackage folder, or zip that"))
+fn no_model(files: &[File]) -> String {
+    let aimodel = files.iter().any(|file| file.path.split('/').any(|part| part.ends_with(".aimodel")));
+    let zipped = files.iter().any(|file| file.path.ends_with(".zip"));
+    if aimodel {
+        "this is a Core AI model (.aimodel), which is not Core ML".to_owned()
+    } else if zipped {
+        "there is no Core ML model in it; archives inside archives are not opened".to_owned()
+    } else if files.is_empty() {
+        "there are no files in it".to_owned()
     } else {
-        None
+        "there is no Core ML model in it".to_owned()
     }
 }
 
-fn decode(
-    entries: &[Entry],
-    entry: &Entry,
-    limits: &Limits,
-    file_of: &dyn Fn(&str) -> Option<u32>,
-    warnings: &mut Vec<Warning>,
-) -> Result<Package, ReadError> {
-    let mut graph = Model::default();
-    let mut odd = Vec::new();
-    let mut wire = Wire::new(entry.source.as_ref(), &entry.path);
-    let whole = wire.whole();
-    let mut context = Context { limits, file_of, warnings: &mut odd, n_ops: 0 };
-    let spec = spec::model(&mut wire, whole, "", 0, &mut graph, &mut context)?;
-    graph.spec_version = spec.version;
-    if spec.version == 0 {
-        odd.push("the specification has no version".to_owned());
-    } else if spec.version > 10 {
-        odd.push(format!(
-            "specification version {} is newer than this planner knows (10); what it adds is not shown",
-            spec.version
-        ));
+fn package(dropped: &str, root: &str, manifest: Manifest, own: Option<&str>) -> Found {
+    let named = if root.is_empty() { dropped } else { root };
+    let mut items = manifest.items;
+    items.extend(own.map(str::to_owned));
+    Found { name: stem(named), root: root.to_owned(), format: PackageFormat::MlPackage, spec: manifest.model, items }
+}
+
+/// A file or folder name without its endings.
+fn stem(path: &str) -> String {
+    let name = base_name(path.trim_end_matches('/'));
+    let name = name.strip_suffix(".zip").unwrap_or(name);
+    let known = [".mlpackage", ".mlmodelc", ".mlmodel"];
+    known.iter().find_map(|ending| name.strip_suffix(ending)).unwrap_or(name).to_owned()
+}
+
+/// Refuses a lone file that is known to be something else than a model.
+fn single(file: &File, is_zipped: bool) -> Result<(), ReadError> {
+    let name = base_name(&file.path);
+    let mut head = [0; 80];
+    let n = file.source.len().min(head.len() as u64) as usize;
+    if let Some(head) = head.get_mut(..n) {
+        file.source.read_at(0, head).map_err(|why| about(&file.path, why, ""))?;
     }
-    warnings.extend(odd.into_iter().map(|text| Warning { file: entry.path.clone(), text }));
-    let files = entries.iter().map(|entry| FileSize { path: entry.path.clone(), bytes: entry.source.len() }).collect();
+    let what = if n == 0 {
+        "the file is empty"
+    } else if lfs_pointer(file.source.as_ref()).is_some() {
+        let hint = "run `git lfs pull` in the repository it comes from";
+        return Err(about(&file.path, "this is a Git LFS pointer, not the file itself", hint));
+    } else if head.starts_with(b"PK") && is_zipped {
+        "there is no Core ML model in it; archives inside archives are not opened"
+    } else if head.starts_with(b"PK") {
+        "the archive is damaged"
+    } else if head.starts_with(b"\x1F\x8B") {
+        "this is a gzip archive, which is not opened"
+    } else if head.starts_with(b"GGUF") || name.ends_with(".safetensors") {
+        let hint = "pick a preset for llama.cpp or MLX, or convert the model to Core ML";
+        return Err(about(&file.path, "this is not a Core ML model", hint));
+    } else if head.get(64..68) == Some(&[0xEF, 0xBE, 0xAD, 0xDE]) {
+        "this is the weight file of a package, without its model"
+    } else if head.starts_with(b"program(") {
+        "this is the program of a compiled model, without the rest"
+    } else if head.starts_with(b"{") || head.starts_with(b"[") {
+        "this is JSON, not a model"
+    } else {
+        return Ok(());
+    };
+    Err(about(&file.path, what, WANTED))
+}
+
+fn read(found: Found, files: &[File], limits: &Limits, mut notes: Notes) -> Result<Package, ReadError> {
+    let Some(file) = files.iter().find(|file| file.path == found.spec) else {
+        let what = "the manifest names this file as the model, but it is not there";
+        return Err(about(&found.spec, what, "copy or download the package again"));
+    };
+    if let Some(size) = lfs_pointer(file.source.as_ref()) {
+        let what = format!("this is a Git LFS pointer to {size} bytes, not the model");
+        return Err(about(&found.spec, what, "run `git lfs pull` in the repository it comes from"));
+    }
+    let mut wire = Wire::new(file.source.as_ref(), &file.path);
+    let whole = wire.whole();
+    let head = spec::head(&mut wire, whole, &file.path, &mut notes)?;
+    let mut reading = Programs {
+        wire: &mut wire,
+        blobs: Blobs::new(files, &file.path),
+        notes,
+        limits,
+        file: &file.path,
+        model: Model { name: found.name.clone(), spec_version: head.spec_version, ..Model::default() },
+        rows: Rows::default(),
+        n_ops: 0,
+    };
+    let interfaces = models(&mut reading, &head)?;
+    let Programs { blobs, model, mut notes, .. } = reading;
+    let mut unaccounted_bytes = blobs.unaccounted(&mut notes);
+    for (at, other) in files.iter().enumerate() {
+        let is_item = found.items.contains(&other.path) || other.path == found.spec;
+        if found.format == PackageFormat::MlPackage && !is_item && !blobs.is_used(at) {
+            notes.add(&other.path, "nothing in the package refers to this file");
+            unaccounted_bytes += other.source.len();
+        }
+    }
+    let sizes = files.iter().filter(|other| found.format != PackageFormat::MlModel || other.path == found.spec);
     Ok(Package {
-        name: String::new(),
-        format: PackageFormat::MlPackage,
-        spec_version: spec.version,
-        model_type: spec.type_name,
-        files,
-        interfaces: spec.interfaces,
-        model: graph,
-        unaccounted_bytes: 0,
-        warnings: Vec::new(),
+        name: found.name,
+        format: found.format,
+        spec_version: head.spec_version,
+        model_type: spec::kind_name(head.kind).map_or_else(|| format!("type {}", head.kind), str::to_owned),
+        files: sizes.map(|file| FileSize { path: file.path.clone(), bytes: file.source.len() }).collect(),
+        interfaces,
+        model,
+        unaccounted_bytes,
+        warnings: notes.finish(),
     })
 }
 
-/// Compares the weight files with what the specification says is in them.
-fn account(
-    entries: &[Entry],
-    spec_path: &str,
-    package: &mut Package,
-    warnings: &mut Vec<Warning>,
-) -> Result<(), ReadError> {
-    let mut blobs: Vec<Vec<(u64, u64)>> = vec![Vec::new(); entries.len()];
-    for weight in &package.model.weights {
-        for part in &weight.parts {
-            if let Place::Blob { file, offset } = part.place
-                && let Some(list) = blobs.get_mut(file as usize)
-            {
-                list.push((offset, part.bytes));
-            }
-        }
-    }
-    package.model.name.clear();
-    let mut unaccounted = 0;
-    for (entry, mut list) in entries.iter().zip(blobs) {
-        let known = entry.path == spec_path || entry.path == "Manifest.json" || entry.path.ends_with(".json");
-        let len = entry.source.len();
-        if list.is_empty() {
-            unaccounted += if known { 0 } else { len };
-            if entry.path.ends_with(".bin") && start_of(entry.source.as_ref()).starts_with(LFS) {
-                return Err(pointer(&entry.path));
-            }
-            continue;
-        }
-        refuse_pointer(&entry.path, entry.source.as_ref())?;
-        list.sort_unstable();
-        list.dedup_by_key(|(offset, _)| *offset);
-        let mut warn = |text: String| warnings.push(Warning { file: entry.path.clone(), text });
-        // The header, then each blob with its record and the padding up to the next.
-        let mut covered = ALIGN.min(len);
-        let mut reached = covered;
-        let mut n_odd = 0;
-        for (offset, bytes) in list {
-            let end = offset.checked_add(ALIGN).and_then(|data| data.checked_add(bytes));
-            let Some(end) = end.filter(|end| *end <= len) else {
-                let what =
-                    format!("a weight of {bytes} bytes at {offset:#x} ends beyond the end of the file ({len} bytes)");
-                return Err(ReadError {
-                    file: entry.path.clone(),
-                    offset: Some(offset),
-                    what,
-                    hint: "the weight file is cut short: copy or download the package again".to_owned(),
-                });
-            };
-            if !entry.source.is_sequential() {
-                n_odd += usize::from(!record_agrees(entry.source.as_ref(), offset, bytes));
-            }
-            let padded = end.div_ceil(ALIGN) * ALIGN;
-            let from = offset.max(reached);
-            let to = padded.min(len).max(from);
-            covered += to - from;
-            reached = reached.max(to);
-        }
-        if n_odd > 0 {
-            warn(format!("{n_odd} weights do not agree with the record before their data"));
-        }
-        unaccounted += len - covered.min(len);
-    }
-    if unaccounted > 0 {
-        let text = format!("{unaccounted} bytes belong to nothing that the specification refers to");
-        warnings.push(Warning { file: spec_path.to_owned(), text });
-    }
-    package.unaccounted_bytes = unaccounted;
-    Ok(())
+/// A model that waits to be read.
+struct Waiting {
+    head: spec::Head,
+    /// What its functions are called before their own name.
+    prefix: String,
+    depth: u32,
 }
 
-/// Whether the 64 bytes before a blob's data say what the specification says.
-fn record_agrees(source: &dyn RangeSource, offset: u64, bytes: u64) -> bool {
-    let mut record = [0_u8; 64];
-    if source.read_at(offset, &mut record).is_err() {
-        return false;
+/// Reads a model and, if it is a pipeline, the models in it, in order.
+fn models(reading: &mut Programs<'_, '_>, head: &spec::Head) -> Result<Vec<Interface>, ReadError> {
+    let mut all = Vec::new();
+    let mut n_models = 0;
+    let mut waiting = vec![Waiting { head: head.clone(), prefix: String::new(), depth: 0 }];
+    while let Some(Waiting { head, prefix, depth }) = waiting.pop() {
+        n_models += 1;
+        if n_models > reading.limits.models || depth > reading.limits.depth {
+            let what = "the pipeline holds too many models or nests them too deep";
+            return Err(reading.wire.error(head.body.at, what, "Core ML cannot load such a model either"));
+        }
+        let mut interfaces = spec::interfaces(reading.wire, &head.description)?;
+        match head.kind {
+            502 => {
+                let names = reading.program(head.body, &prefix)?;
+                check_functions(reading, &mut interfaces, &names);
+            }
+            303 | 403 | 500 => reading.neural_network(head.body, format!("{prefix}main"))?,
+            200..=202 => {
+                let mut inner = stages(reading, &head)?;
+                inner.iter_mut().for_each(|stage| {
+                    stage.prefix = format!("{prefix}{}/", stage.prefix);
+                    stage.depth = depth + 1;
+                });
+                waiting.extend(inner.into_iter().rev());
+            }
+            _ => {}
+        }
+        for mut interface in interfaces {
+            interface.function.insert_str(0, &prefix);
+            all.push(interface);
+        }
     }
-    let word = |at: usize| record.get(at..at + 8).and_then(|eight| eight.try_into().ok()).map_or(0, u64::from_le_bytes);
-    (word(0) & 0xffff_ffff) as u32 == BLOB_SENTINEL && word(8) == bytes && word(16) == offset + ALIGN
+    Ok(all)
+}
+
+/// Holds the description's functions against those of the program.
+fn check_functions(reading: &mut Programs<'_, '_>, interfaces: &mut [Interface], names: &[String]) {
+    if let ([interface], [name]) = (&mut *interfaces, names) {
+        // A description without a list of functions is about the only one, whatever it is called.
+        interface.function.clone_from(name);
+        return;
+    }
+    for interface in interfaces {
+        if !names.contains(&interface.function) {
+            let text = format!("the description names function `{}`, the program has none", interface.function);
+            reading.notes.add(reading.file, text);
+        }
+    }
+}
+
+/// The models of a pipeline; classifiers and regressors wrap one.
+fn stages(reading: &mut Programs<'_, '_>, head: &spec::Head) -> Result<Vec<Waiting>, ReadError> {
+    let mut pipeline = head.body;
+    if head.kind != 202 {
+        let mut rest = head.body;
+        pipeline = Span { at: head.body.end, end: head.body.end };
+        while let Some(field) = reading.wire.next(&mut rest)? {
+            if let (1, Payload::Bytes(span)) = (field.number, field.value) {
+                pipeline = span;
+            }
+        }
+    }
+    let (mut spans, mut names) = (Vec::new(), Vec::new());
+    while let Some(field) = reading.wire.next(&mut pipeline)? {
+        match (field.number, field.value) {
+            (1, Payload::Bytes(span)) => spans.push(span),
+            (2, Payload::Bytes(span)) => names.push(reading.wire.text(span)?),
+            _ => {}
+        }
+    }
+    let mut stages = Vec::with_capacity(spans.len());
+    for (at, span) in spans.into_iter().enumerate() {
+        let head = spec::head(reading.wire, span, reading.file, &mut reading.notes)?;
+        let named =
+            names.get(at).filter(|name| !name.is_empty() && names.iter().filter(|other| other == name).count() == 1);
+        let prefix = named.cloned().unwrap_or_else(|| format!("model{at}"));
+        stages.push(Waiting { head, prefix, depth: 0 });
+    }
+    Ok(stages)
 }

@@ -1,386 +1,317 @@
-//! `Model`: the specification version, the interface and the one of many kinds of model that it is.
-
-use crate::model::Model;
+//! `Model.proto`: the specification's head, its type and its description of inputs and outputs.
 
 use super::{
-    Feature, FeatureDim, Interface, ReadError, layers,
-    mil::{self, Context},
-    value::{MOST_DEEP, MOST_TEXT},
+    Feature, FeatureDim, Interface, ReadError,
+    files::Notes,
     wire::{Payload, Span, Wire},
 };
 
-/// Field number and name of every kind of model.
-#[rustfmt::skip]
-const TYPES: &[(u32, &str)] = &[
-    (200, "pipelineClassifier"),
-    (201, "pipelineRegressor"),
-    (202, "pipeline"),
-    (300, "glmRegressor"),
-    (301, "supportVectorRegressor"),
-    (302, "treeEnsembleRegressor"),
-    (303, "neuralNetworkRegressor"),
-    (304, "bayesianProbitRegressor"),
-    (400, "glmClassifier"),
-    (401, "supportVectorClassifier"),
-    (402, "treeEnsembleClassifier"),
-    (403, "neuralNetworkClassifier"),
-    (404, "kNearestNeighborsClassifier"),
-    (500, "neuralNetwork"),
-    (501, "itemSimilarityRecommender"),
-    (502, "mlProgram"),
-    (555, "customModel"),
-    (556, "linkedModel"),
-    (560, "classConfidenceThresholding"),
-    (600, "oneHotEncoder"),
-    (601, "imputer"),
-    (602, "featureVectorizer"),
-    (603, "dictVectorizer"),
-    (604, "scaler"),
-    (606, "categoricalMapping"),
-    (607, "normalizer"),
-    (609, "arrayFeatureExtractor"),
-    (610, "nonMaximumSuppression"),
-    (900, "identity"),
-    (2000, "textClassifier"),
-    (2001, "wordTagger"),
-    (2002, "visionFeaturePrint"),
-    (2003, "soundAnalysisPreprocessing"),
-    (2004, "gazetteer"),
-    (2005, "wordEmbedding"),
-    (2006, "audioFeaturePrint"),
-    (3000, "serializedModel"),
-];
+/// Newest specification version whose meaning is known (iOS 26).
+const NEWEST: u64 = 10;
+/// Longest shape that is kept.
+const RANK_MAX: usize = 64;
+/// Sizes of an enumerated dimension that are kept; Core ML takes 128 shapes.
+const SIZES_MAX: usize = 1024;
 
-/// What a specification says, beside the graph that goes into the model.
-#[derive(Debug, Default)]
-pub(super) struct Spec {
-    pub version: u32,
-    pub type_name: String,
-    pub interfaces: Vec<Interface>,
+/// The top of a `Model` message.
+#[derive(Clone, Debug)]
+pub(super) struct Head {
+    pub(super) spec_version: u32,
+    /// Field number of the type, which says what kind of model it is.
+    pub(super) kind: u32,
+    /// The type's message.
+    pub(super) body: Span,
+    pub(super) description: Vec<Span>,
 }
 
-/// Decodes a specification; the functions of sub-models are named after their place.
-pub(super) fn model(
-    wire: &mut Wire<'_>,
-    span: Span,
-    prefix: &str,
-    depth: u32,
-    graph: &mut Model,
-    context: &mut Context<'_>,
-) -> Result<Spec, ReadError> {
-    if depth > MOST_DEEP {
-        return Err(wire.error(span.start, "pipelines are nested deeper than any loader reads"));
-    }
-    let mut spec = Spec::default();
-    let mut body: Option<(u32, Span)> = None;
-    wire.within(span, |wire, end| {
-        while let Some((number, payload)) = wire.field(end)? {
-            match (number, payload) {
-                (1, Payload::Varint(version)) => spec.version = u32::try_from(version).unwrap_or(0),
-                (2, Payload::Bytes(inner)) => spec.interfaces = description(wire, inner)?,
-                // Of several kinds the last one on the wire is what protobuf keeps.
-                (200.., Payload::Bytes(inner)) => body = Some((number, inner)),
-                _ => {}
-            }
+/// The name of a model type, as the specification spells it.
+pub(super) fn kind_name(kind: u32) -> Option<&'static str> {
+    Some(match kind {
+        200 => "pipelineClassifier",
+        201 => "pipelineRegressor",
+        202 => "pipeline",
+        300 => "glmRegressor",
+        301 => "supportVectorRegressor",
+        302 => "treeEnsembleRegressor",
+        303 => "neuralNetworkRegressor",
+        304 => "bayesianProbitRegressor",
+        400 => "glmClassifier",
+        401 => "supportVectorClassifier",
+        402 => "treeEnsembleClassifier",
+        403 => "neuralNetworkClassifier",
+        404 => "kNearestNeighborsClassifier",
+        500 => "neuralNetwork",
+        501 => "itemSimilarityRecommender",
+        502 => "mlProgram",
+        555 => "customModel",
+        556 => "linkedModel",
+        560 => "classConfidenceThresholding",
+        600 => "oneHotEncoder",
+        601 => "imputer",
+        602 => "featureVectorizer",
+        603 => "dictVectorizer",
+        604 => "scaler",
+        606 => "categoricalMapping",
+        607 => "normalizer",
+        609 => "arrayFeatureExtractor",
+        610 => "nonMaximumSuppression",
+        900 => "identity",
+        2000 => "textClassifier",
+        2001 => "wordTagger",
+        2002 => "visionFeaturePrint",
+        2003 => "soundAnalysisPreprocessing",
+        2004 => "gazetteer",
+        2005 => "wordEmbedding",
+        2006 => "audioFeaturePrint",
+        3000 => "serializedModel",
+        _ => return None,
+    })
+}
+
+/// Reads the top of a model; the type and the description stay unread.
+pub(super) fn head(wire: &mut Wire<'_>, model: Span, file: &str, notes: &mut Notes) -> Result<Head, ReadError> {
+    let mut rest = model;
+    let (mut version, mut kind, mut description) = (None, None, Vec::new());
+    while let Some(field) = wire.next(&mut rest)? {
+        match (field.number, field.value) {
+            (1, Payload::Varint(value)) => version = Some(value),
+            (2, Payload::Bytes(span)) => description.push(span),
+            // The last type on the wire wins, as in protobuf.
+            (number @ 200.., Payload::Bytes(span)) => kind = Some((number, span)),
+            _ => {}
         }
-        Ok(())
-    })?;
-    let Some((number, inner)) = body else {
-        let mut error = wire.error(span.start, "no kind of model in the specification");
-        error.hint = "this is not a Core ML model, or it is empty".to_owned();
-        return Err(error);
+    }
+    let Some((kind, body)) = kind else {
+        let hint = "give an .mlpackage, an .mlmodel or a zip of one";
+        return Err(wire.error(model.at, "this is no Core ML model: it says no model type", hint));
     };
-    spec.type_name = match TYPES.iter().find(|(known, _)| *known == number) {
-        Some((_, name)) => (*name).to_owned(),
-        None => {
-            context.warnings.push(format!("a kind of model this version does not know (field {number})"));
-            format!("unknown_{number}")
+    let spec_version = match version {
+        Some(version @ 1..=NEWEST) => version as u32,
+        Some(version) if version <= i32::MAX as u64 => {
+            let why = if version == 0 { "no known one" } else { "newer than this planner knows" };
+            notes.add(file, format!("the specification version is {version}, {why}; what it adds is not understood"));
+            version as u32
+        }
+        _ => {
+            notes.add(file, "the specification version is missing or negative");
+            0
         }
     };
-    let name = if prefix.is_empty() { "main" } else { prefix };
-    match number {
-        502 => mil::program(wire, inner, prefix, graph, context)?,
-        500 | 403 | 303 => layers::network(wire, inner, name, graph)?,
-        202 => pipeline(wire, inner, prefix, depth, graph, context)?,
-        200 | 201 => wire.within(inner, |wire, end| {
-            while let Some((number, payload)) = wire.field(end)? {
-                if let (1, Payload::Bytes(inner)) = (number, payload) {
-                    pipeline(wire, inner, prefix, depth, graph, context)?;
-                    wire.enter(Span { start: inner.end, end });
-                }
-            }
-            Ok(())
-        })?,
-        _ => {}
+    if kind_name(kind).is_none() {
+        notes.add(file, format!("the model type is number {kind}, which this planner does not know"));
     }
-    Ok(spec)
+    Ok(Head { spec_version, kind, body, description })
 }
 
-fn pipeline(
-    wire: &mut Wire<'_>,
-    span: Span,
-    prefix: &str,
-    depth: u32,
-    graph: &mut Model,
-    context: &mut Context<'_>,
-) -> Result<(), ReadError> {
-    wire.within(span, |wire, end| {
-        let mut at = 0;
-        while let Some((number, payload)) = wire.field(end)? {
-            if let (1, Payload::Bytes(inner)) = (number, payload) {
-                let name = if prefix.is_empty() { format!("model{at}") } else { format!("{prefix}/model{at}") };
-                model(wire, inner, &name, depth + 1, graph, context)?;
-                wire.enter(Span { start: inner.end, end });
-                at += 1;
-            }
-        }
-        Ok(())
-    })
-}
-
-/// `ModelDescription`: one interface, or one for each function of a multifunction model.
-fn description(wire: &mut Wire<'_>, span: Span) -> Result<Vec<Interface>, ReadError> {
-    wire.within(span, |wire, end| {
-        let mut own =
-            Interface { function: "main".to_owned(), inputs: Vec::new(), outputs: Vec::new(), states: Vec::new() };
-        let mut functions = Vec::new();
-        while let Some((number, payload)) = wire.field(end)? {
-            let Payload::Bytes(inner) = payload else { continue };
-            match number {
-                1 => own.inputs.push(feature(wire, inner)?),
-                10 => own.outputs.push(feature(wire, inner)?),
-                13 => own.states.push(feature(wire, inner)?),
-                20 => functions.push(function(wire, inner)?),
+/// The interfaces of a model: one for each function when it lists functions, else one named `main`.
+pub(super) fn interfaces(wire: &mut Wire<'_>, description: &[Span]) -> Result<Vec<Interface>, ReadError> {
+    let mut main =
+        Interface { function: "main".to_owned(), inputs: Vec::new(), outputs: Vec::new(), states: Vec::new() };
+    let mut functions = Vec::new();
+    for message in description {
+        let mut rest = *message;
+        while let Some(field) = wire.next(&mut rest)? {
+            match (field.number, field.value) {
+                (1, Payload::Bytes(span)) => main.inputs.push(feature(wire, span)?),
+                (10, Payload::Bytes(span)) => main.outputs.push(feature(wire, span)?),
+                (13, Payload::Bytes(span)) => main.states.push(feature(wire, span)?),
+                (20, Payload::Bytes(span)) => functions.push(function(wire, span)?),
                 _ => {}
             }
         }
-        Ok(if functions.is_empty() { vec![own] } else { functions })
-    })
-}
-
-fn function(wire: &mut Wire<'_>, span: Span) -> Result<Interface, ReadError> {
-    wire.within(span, |wire, end| {
-        let mut own =
-            Interface { function: String::new(), inputs: Vec::new(), outputs: Vec::new(), states: Vec::new() };
-        while let Some((number, payload)) = wire.field(end)? {
-            let Payload::Bytes(inner) = payload else { continue };
-            match number {
-                1 => own.function = wire.text(inner, MOST_TEXT)?,
-                2 => own.inputs.push(feature(wire, inner)?),
-                3 => own.outputs.push(feature(wire, inner)?),
-                6 => own.states.push(feature(wire, inner)?),
-                _ => {}
-            }
-        }
-        Ok(own)
-    })
-}
-
-/// `FeatureDescription`: a name and a type.
-fn feature(wire: &mut Wire<'_>, span: Span) -> Result<Feature, ReadError> {
-    wire.within(span, |wire, end| {
-        let mut own = Feature { name: String::new(), dtype: "unknown".to_owned(), shape: Vec::new(), optional: false };
-        while let Some((number, payload)) = wire.field(end)? {
-            match (number, payload) {
-                (1, Payload::Bytes(text)) => own.name = wire.text(text, MOST_TEXT)?,
-                (3, Payload::Bytes(inner)) => feature_type(wire, inner, &mut own)?,
-                _ => {}
-            }
-        }
-        Ok(own)
-    })
-}
-
-fn feature_type(wire: &mut Wire<'_>, span: Span, own: &mut Feature) -> Result<(), ReadError> {
-    wire.within(span, |wire, end| {
-        while let Some((number, payload)) = wire.field(end)? {
-            match (number, payload) {
-                (1, _) => own.dtype = "int64".to_owned(),
-                (2, _) => own.dtype = "double".to_owned(),
-                (3, _) => own.dtype = "string".to_owned(),
-                (4, Payload::Bytes(inner)) => image(wire, inner, own)?,
-                (5, Payload::Bytes(inner)) => array(wire, inner, own)?,
-                (6, _) => own.dtype = "dictionary".to_owned(),
-                (7, _) => own.dtype = "sequence".to_owned(),
-                (8, Payload::Bytes(inner)) => wire.within(inner, |wire, end| {
-                    while let Some((number, payload)) = wire.field(end)? {
-                        if let (1, Payload::Bytes(inner)) = (number, payload) {
-                            array(wire, inner, own)?;
-                        }
-                    }
-                    Ok(())
-                })?,
-                (1000, Payload::Varint(optional)) => own.optional = optional != 0,
-                _ => {}
-            }
-        }
-        Ok(())
-    })
-}
-
-/// The name of an `ArrayDataType`.
-fn array_dtype(number: u64) -> &'static str {
-    match number {
-        65_568 => "fp32",
-        65_600 => "fp64",
-        131_104 => "int32",
-        131_080 => "int8",
-        65_552 => "fp16",
-        _ => "unknown",
     }
+    if functions.is_empty() {
+        return Ok(vec![main]);
+    }
+    Ok(functions)
 }
 
-fn size(value: u64) -> u64 {
-    // A negative size on the wire is a lie; it reads as unknown, which is 0.
-    if value > i64::MAX as u64 { 0 } else { value }
-}
-
-fn array(wire: &mut Wire<'_>, span: Span, own: &mut Feature) -> Result<(), ReadError> {
-    wire.within(span, |wire, end| {
-        let mut shape: Vec<u64> = Vec::new();
-        let mut enumerated: Vec<Vec<u64>> = Vec::new();
-        let mut ranges: Vec<FeatureDim> = Vec::new();
-        while let Some((number, payload)) = wire.field(end)? {
-            match (number, payload) {
-                (1, payload) => wire.varints(payload, |value| {
-                    shape.push(size(value));
-                    shape.len() < 64
-                })?,
-                (2, Payload::Varint(dtype)) => own.dtype = array_dtype(dtype).to_owned(),
-                (21, Payload::Bytes(inner)) => enumerated = shapes(wire, inner)?,
-                (31, Payload::Bytes(inner)) => ranges = size_ranges(wire, inner)?,
-                _ => {}
-            }
+fn function(wire: &mut Wire<'_>, mut message: Span) -> Result<Interface, ReadError> {
+    let mut found = Interface { function: String::new(), inputs: Vec::new(), outputs: Vec::new(), states: Vec::new() };
+    while let Some(field) = wire.next(&mut message)? {
+        match (field.number, field.value) {
+            (1, Payload::Bytes(span)) => found.function = wire.text(span)?,
+            (2, Payload::Bytes(span)) => found.inputs.push(feature(wire, span)?),
+            (3, Payload::Bytes(span)) => found.outputs.push(feature(wire, span)?),
+            (6, Payload::Bytes(span)) => found.states.push(feature(wire, span)?),
+            _ => {}
         }
-        own.shape = if !ranges.is_empty() {
-            ranges
-        } else if !enumerated.is_empty() {
-            let rank = enumerated.iter().map(Vec::len).max().unwrap_or(0);
-            (0..rank)
-                .map(|axis| {
-                    let mut sizes: Vec<u64> = enumerated.iter().filter_map(|shape| shape.get(axis).copied()).collect();
-                    sizes.sort_unstable();
-                    sizes.dedup();
-                    match sizes.as_slice() {
-                        [one] => FeatureDim::Fixed(*one),
-                        _ => FeatureDim::OneOf(sizes),
-                    }
-                })
-                .collect()
-        } else {
-            shape.into_iter().map(FeatureDim::Fixed).collect()
-        };
-        Ok(())
-    })
+    }
+    Ok(found)
 }
 
-/// `EnumeratedShapes` and `EnumeratedImageSizes`: a list of messages with a shape each.
-fn shapes(wire: &mut Wire<'_>, span: Span) -> Result<Vec<Vec<u64>>, ReadError> {
-    wire.within(span, |wire, end| {
-        let mut all = Vec::new();
-        while let Some((number, payload)) = wire.field(end)? {
-            let (1, Payload::Bytes(inner)) = (number, payload) else { continue };
-            let shape = wire.within(inner, |wire, end| {
-                let mut shape = Vec::new();
-                while let Some((number, payload)) = wire.field(end)? {
-                    if number == 1 {
-                        wire.varints(payload, |value| {
-                            shape.push(size(value));
-                            shape.len() < 64
-                        })?;
+fn feature(wire: &mut Wire<'_>, mut message: Span) -> Result<Feature, ReadError> {
+    let mut found = Feature { name: String::new(), dtype: "unknown".to_owned(), shape: Vec::new(), optional: false };
+    while let Some(field) = wire.next(&mut message)? {
+        match (field.number, field.value) {
+            (1, Payload::Bytes(span)) => found.name = wire.text(span)?,
+            (3, Payload::Bytes(span)) => feature_type(wire, span, &mut found)?,
+            _ => {}
+        }
+    }
+    Ok(found)
+}
+
+fn feature_type(wire: &mut Wire<'_>, mut message: Span, found: &mut Feature) -> Result<(), ReadError> {
+    while let Some(field) = wire.next(&mut message)? {
+        let mut named = |name: &str| name.clone_into(&mut found.dtype);
+        match (field.number, field.value) {
+            (1, _) => named("int64"),
+            (2, _) => named("double"),
+            (3, _) => named("string"),
+            (4, Payload::Bytes(span)) => image(wire, span, found)?,
+            (5, Payload::Bytes(span)) => array(wire, span, found)?,
+            (6, _) => named("dictionary"),
+            (7, _) => named("sequence"),
+            (8, Payload::Bytes(mut state)) => {
+                while let Some(field) = wire.next(&mut state)? {
+                    if let (1, Payload::Bytes(span)) = (field.number, field.value) {
+                        array(wire, span, found)?;
                     }
                 }
-                Ok(shape)
-            })?;
-            all.push(shape);
-        }
-        Ok(all)
-    })
-}
-
-fn size_ranges(wire: &mut Wire<'_>, span: Span) -> Result<Vec<FeatureDim>, ReadError> {
-    wire.within(span, |wire, end| {
-        let mut all = Vec::new();
-        while let Some((number, payload)) = wire.field(end)? {
-            if let (1, Payload::Bytes(inner)) = (number, payload) {
-                all.push(size_range(wire, inner)?);
             }
+            (1000, Payload::Varint(value)) => found.optional = value != 0,
+            _ => {}
         }
-        Ok(all)
-    })
+    }
+    Ok(())
 }
 
-fn size_range(wire: &mut Wire<'_>, span: Span) -> Result<FeatureDim, ReadError> {
-    wire.within(span, |wire, end| {
-        let (mut low, mut high) = (0, Some(0));
-        while let Some((number, payload)) = wire.field(end)? {
-            match (number, payload) {
-                (1, Payload::Varint(value)) => low = value,
-                // A negative upper end is no upper end.
-                (2, Payload::Varint(value)) => high = (value <= i64::MAX as u64).then_some(value),
-                _ => {}
+fn array(wire: &mut Wire<'_>, mut message: Span, found: &mut Feature) -> Result<(), ReadError> {
+    let (mut shape, mut ranges, mut shapes) = (Vec::new(), Vec::new(), Vec::new());
+    while let Some(field) = wire.next(&mut message)? {
+        match (field.number, field.value) {
+            (1, value) => sizes(wire, value, &mut shape)?,
+            (2, Payload::Varint(value)) => {
+                let name = match value {
+                    65_568 => "fp32",
+                    65_600 => "fp64",
+                    65_552 => "fp16",
+                    131_104 => "int32",
+                    131_080 => "int8",
+                    _ => "unknown",
+                };
+                name.clone_into(&mut found.dtype);
             }
-        }
-        Ok(if high == Some(low) { FeatureDim::Fixed(low) } else { FeatureDim::Range(low, high) })
-    })
-}
-
-fn image(wire: &mut Wire<'_>, span: Span, own: &mut Feature) -> Result<(), ReadError> {
-    wire.within(span, |wire, end| {
-        let (mut width, mut height) = (FeatureDim::Fixed(0), FeatureDim::Fixed(0));
-        while let Some((number, payload)) = wire.field(end)? {
-            match (number, payload) {
-                (1, Payload::Varint(value)) => width = FeatureDim::Fixed(size(value)),
-                (2, Payload::Varint(value)) => height = FeatureDim::Fixed(size(value)),
-                (3, Payload::Varint(space)) => {
-                    own.dtype = match space {
-                        10 => "image-gray",
-                        20 => "image-rgb",
-                        30 => "image-bgr",
-                        40 => "image-gray-fp16",
-                        _ => "image",
-                    }
-                    .to_owned();
-                }
-                (21, Payload::Bytes(inner)) => {
-                    let (widths, heights) = image_sizes(wire, inner)?;
-                    width = FeatureDim::OneOf(widths);
-                    height = FeatureDim::OneOf(heights);
-                }
-                (31, Payload::Bytes(inner)) => wire.within(inner, |wire, end| {
-                    while let Some((number, payload)) = wire.field(end)? {
-                        match (number, payload) {
-                            (1, Payload::Bytes(inner)) => width = size_range(wire, inner)?,
-                            (2, Payload::Bytes(inner)) => height = size_range(wire, inner)?,
-                            _ => {}
+            (21, Payload::Bytes(mut span)) => {
+                while let Some(field) = wire.next(&mut span)? {
+                    if let (1, Payload::Bytes(mut inner)) = (field.number, field.value) {
+                        let mut one = Vec::new();
+                        while let Some(field) = wire.next(&mut inner)? {
+                            if field.number == 1 {
+                                sizes(wire, field.value, &mut one)?;
+                            }
                         }
+                        shapes.push(one);
                     }
-                    Ok(())
-                })?,
-                _ => {}
+                }
             }
+            (31, Payload::Bytes(mut span)) => {
+                while let Some(field) = wire.next(&mut span)? {
+                    if let (1, Payload::Bytes(span)) = (field.number, field.value)
+                        && ranges.len() < RANK_MAX
+                    {
+                        ranges.push(range(wire, span)?);
+                    }
+                }
+            }
+            _ => {}
         }
-        own.shape = vec![height, width];
-        Ok(())
+    }
+    found.shape = if !ranges.is_empty() {
+        ranges
+    } else if shapes.is_empty() {
+        shape.into_iter().map(FeatureDim::Fixed).collect()
+    } else {
+        one_of(&shapes)
+    };
+    Ok(())
+}
+
+/// Sizes of a shape; a negative one is no size and counts as zero.
+fn sizes(wire: &mut Wire<'_>, value: Payload, shape: &mut Vec<u64>) -> Result<(), ReadError> {
+    wire.ints(value, |size| {
+        if shape.len() < RANK_MAX {
+            shape.push(u64::try_from(size as i64).unwrap_or(0));
+        }
     })
 }
 
-fn image_sizes(wire: &mut Wire<'_>, span: Span) -> Result<(Vec<u64>, Vec<u64>), ReadError> {
-    wire.within(span, |wire, end| {
-        let (mut widths, mut heights) = (Vec::new(), Vec::new());
-        while let Some((number, payload)) = wire.field(end)? {
-            let (1, Payload::Bytes(inner)) = (number, payload) else { continue };
-            wire.within(inner, |wire, end| {
-                while let Some((number, payload)) = wire.field(end)? {
-                    match (number, payload) {
-                        (1, Payload::Varint(value)) => widths.push(value),
-                        (2, Payload::Varint(value)) => heights.push(value),
+fn range(wire: &mut Wire<'_>, mut message: Span) -> Result<FeatureDim, ReadError> {
+    let (mut low, mut high) = (0, Some(0));
+    while let Some(field) = wire.next(&mut message)? {
+        match (field.number, field.value) {
+            (1, Payload::Varint(value)) => low = value,
+            (2, Payload::Varint(value)) => high = u64::try_from(value as i64).ok(),
+            _ => {}
+        }
+    }
+    Ok(if high == Some(low) { FeatureDim::Fixed(low) } else { FeatureDim::Range(low, high) })
+}
+
+/// Enumerated shapes, dimension by dimension.
+fn one_of(shapes: &[Vec<u64>]) -> Vec<FeatureDim> {
+    let rank = shapes.iter().map(Vec::len).max().unwrap_or(0);
+    let dim = |at: usize| {
+        let mut all: Vec<u64> = Vec::new();
+        for size in shapes.iter().filter_map(|shape| shape.get(at)) {
+            if let Err(place) = all.binary_search(size)
+                && all.len() < SIZES_MAX
+            {
+                all.insert(place, *size);
+            }
+        }
+        match all.as_slice() {
+            [only] => FeatureDim::Fixed(*only),
+            _ => FeatureDim::OneOf(all),
+        }
+    };
+    (0..rank).map(dim).collect()
+}
+
+fn image(wire: &mut Wire<'_>, mut message: Span, found: &mut Feature) -> Result<(), ReadError> {
+    let (mut width, mut height, mut color) = (FeatureDim::Fixed(0), FeatureDim::Fixed(0), 0);
+    let mut listed = Vec::new();
+    while let Some(field) = wire.next(&mut message)? {
+        match (field.number, field.value) {
+            (1, Payload::Varint(value)) => width = FeatureDim::Fixed(u64::try_from(value as i64).unwrap_or(0)),
+            (2, Payload::Varint(value)) => height = FeatureDim::Fixed(u64::try_from(value as i64).unwrap_or(0)),
+            (3, Payload::Varint(value)) => color = value,
+            (21, Payload::Bytes(mut span)) => {
+                while let Some(field) = wire.next(&mut span)? {
+                    if let (1, Payload::Bytes(mut inner)) = (field.number, field.value) {
+                        let mut size = vec![0, 0];
+                        while let Some(field) = wire.next(&mut inner)? {
+                            if let (1 | 2, Payload::Varint(value)) = (field.number, field.value)
+                                && let Some(slot) = size.get_mut(2 - field.number as usize)
+                            {
+                                *slot = value;
+                            }
+                        }
+                        listed.push(size);
+                    }
+                }
+            }
+            (31, Payload::Bytes(mut span)) => {
+                while let Some(field) = wire.next(&mut span)? {
+                    match (field.number, field.value) {
+                        (1, Payload::Bytes(span)) => width = range(wire, span)?,
+                        (2, Payload::Bytes(span)) => height = range(wire, span)?,
                         _ => {}
                     }
                 }
-                Ok(())
-            })?;
+            }
+            _ => {}
         }
-        Ok((widths, heights))
-    })
+    }
+    found.shape = if listed.is_empty() { vec![height, width] } else { one_of(&listed) };
+    let name = match color {
+        10 => "image-gray",
+        20 => "image-rgb",
+        30 => "image-bgr",
+        40 => "image-gray-fp16",
+        _ => "image",
+    };
+    name.clone_into(&mut found.dtype);
+    Ok(())
 }

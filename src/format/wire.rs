@@ -1,30 +1,30 @@
-//! The protobuf wire format, pulled field by field through a window over a [`RangeSource`].
+//! A pull reader for the protobuf wire format over a [`Window`].
 //!
-//! Invariants: offsets in errors are offsets in the file; a length is checked against what encloses it before anything
-//! is read or allocated; payloads that nobody asks for are skipped without being read.
+//! A message is a [`Span`] of the file; reading a field moves the span's start and hands out the field's payload, again
+//! as a span: nothing is copied until something asks for text or numbers, and what nobody asks for is skipped by its
+//! length. Every offset in an error is an offset in the file. Unknown fields and deprecated groups are skipped without
+//! recursion. Absent on purpose: a schema; the rooms that know one say which numbers they want.
 
-use super::{RangeSource, ReadError};
+use super::{RangeSource, ReadError, window::Window};
 
-/// Bytes that are read at once. Larger than any message we look into, far smaller than a weight.
-const WINDOW: usize = 1 << 18;
-/// Groups were deprecated before Core ML existed; they are skipped, nested ones too, up to this depth.
-const MOST_GROUPS: u32 = 100_000;
+/// Longest text that is kept; the rest of a longer one is dropped.
+const TEXT_MAX: u64 = 64 * 1024;
 
-/// A stretch of the file: the payload of a length-delimited field.
+/// A range of the file: a message, a string or packed numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Span {
-    pub start: u64,
-    pub end: u64,
+    pub(super) at: u64,
+    pub(super) end: u64,
 }
 
 impl Span {
     pub(super) fn len(self) -> u64 {
-        self.end - self.start
+        self.end - self.at
     }
 }
 
-/// The value of a field.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// What a field holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Payload {
     Varint(u64),
     Fixed64(u64),
@@ -32,115 +32,50 @@ pub(super) enum Payload {
     Bytes(Span),
 }
 
-/// Pulls fields out of a source.
-pub(super) struct Wire<'a> {
-    source: &'a dyn RangeSource,
-    file: &'a str,
-    window: Vec<u8>,
-    window_start: u64,
-    at: u64,
+/// One field of a message.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Field {
+    pub(super) number: u32,
+    pub(super) value: Payload,
 }
 
-impl<'a> Wire<'a> {
-    pub(super) fn new(source: &'a dyn RangeSource, file: &'a str) -> Self {
-        Self { source, file, window: Vec::new(), window_start: 0, at: 0 }
+/// Reads one file as protobuf.
+pub(super) struct Wire<'s> {
+    window: Window<'s>,
+}
+
+impl<'s> Wire<'s> {
+    pub(super) fn new(source: &'s dyn RangeSource, file: &'s str) -> Self {
+        Self { window: Window::new(source, file) }
     }
 
+    /// The whole file as one message.
     pub(super) fn whole(&self) -> Span {
-        Span { start: 0, end: self.source.len() }
+        Span { at: 0, end: self.window.len() }
     }
 
-    pub(super) fn error(&self, offset: u64, what: impl Into<String>) -> ReadError {
-        ReadError {
-            file: self.file.to_owned(),
-            offset: Some(offset),
-            what: what.into(),
-            hint: "the file is damaged or not a Core ML model: export or download it again".to_owned(),
-        }
+    /// An error at an offset of this file.
+    pub(super) fn error(&self, offset: u64, what: impl Into<String>, hint: &str) -> ReadError {
+        self.window.error(offset, what, hint)
     }
 
-    /// Goes to the start of a stretch.
-    pub(super) fn enter(&mut self, span: Span) {
-        self.at = span.start;
-    }
-
-    /// Makes at least one byte at `self.at` available, if the file has it.
-    fn fill(&mut self) -> Result<(), ReadError> {
-        let left = self.source.len().saturating_sub(self.at);
-        let n = usize::try_from(left).unwrap_or(usize::MAX).min(WINDOW);
-        self.window.resize(n, 0);
-        self.window_start = self.at;
-        let offset = self.at;
-        self.source.read_at(offset, &mut self.window).map_err(|why| self.error(offset, why))
-    }
-
-    fn byte(&mut self, end: u64) -> Result<u8, ReadError> {
-        if self.at >= end {
-            return Err(self.error(self.at, "the data ends within a field"));
-        }
-        let in_window = self.at.checked_sub(self.window_start).and_then(|at| usize::try_from(at).ok());
-        let byte = match in_window.and_then(|at| self.window.get(at)) {
-            Some(byte) => *byte,
-            None => {
-                self.fill()?;
-                let first = self.window.first().copied();
-                first.ok_or_else(|| self.error(self.at, "the file ends within a field"))?
+    /// The next field of a message, or `None` at its end.
+    pub(super) fn next(&mut self, message: &mut Span) -> Result<Option<Field>, ReadError> {
+        // Groups are not used by Core ML; an unknown one is stepped over by counting its ends.
+        let mut open_groups = 0_u64;
+        while message.at < message.end {
+            let at = message.at;
+            let tag = self.varint(message)?;
+            let number = tag >> 3;
+            if number == 0 || number > 0x1FFF_FFFF {
+                let hint = "this is no Core ML specification, or it is damaged";
+                return Err(self.error(at, format!("{number} is not a protobuf field number"), hint));
             }
-        };
-        self.at += 1;
-        Ok(byte)
-    }
-
-    pub(super) fn varint(&mut self, end: u64) -> Result<u64, ReadError> {
-        let start = self.at;
-        let mut value = 0_u64;
-        for shift in (0..70).step_by(7) {
-            let byte = self.byte(end)?;
-            if shift < 64 {
-                value |= u64::from(byte & 0x7f) << shift;
-            }
-            if byte < 0x80 {
-                return Ok(value);
-            }
-        }
-        Err(self.error(start, "a number is longer than ten bytes"))
-    }
-
-    fn fixed(&mut self, n: u32, end: u64) -> Result<u64, ReadError> {
-        let mut value = 0;
-        for shift in 0..n {
-            value |= u64::from(self.byte(end)?) << (8 * shift);
-        }
-        Ok(value)
-    }
-
-    /// The next field before `end`: its number and value. A bytes field is not read but stepped over.
-    pub(super) fn field(&mut self, end: u64) -> Result<Option<(u32, Payload)>, ReadError> {
-        let mut open_groups = 0_u32;
-        loop {
-            if self.at >= end {
-                return if open_groups == 0 { Ok(None) } else { Err(self.error(self.at, "a group is not closed")) };
-            }
-            let start = self.at;
-            let key = self.varint(end)?;
-            let number = u32::try_from(key >> 3).unwrap_or(0);
-            if number == 0 {
-                return Err(self.error(start, "a field has the number 0"));
-            }
-            let payload = match key & 7 {
-                0 => Payload::Varint(self.varint(end)?),
-                1 => Payload::Fixed64(self.fixed(8, end)?),
-                2 => {
-                    let len = self.varint(end)?;
-                    let stop = self.at.checked_add(len).filter(|stop| *stop <= end);
-                    let stop = stop.ok_or_else(|| {
-                        self.error(start, format!("a field says it has {len} bytes, more than are left"))
-                    })?;
-                    let span = Span { start: self.at, end: stop };
-                    self.at = stop;
-                    Payload::Bytes(span)
-                }
-                3 if open_groups < MOST_GROUPS => {
+            let value = match tag & 7 {
+                0 => Payload::Varint(self.varint(message)?),
+                1 => Payload::Fixed64(u64::from_le_bytes(self.array(message)?)),
+                2 => Payload::Bytes(self.length_delimited(message, number)?),
+                3 => {
                     open_groups += 1;
                     continue;
                 }
@@ -148,70 +83,187 @@ impl<'a> Wire<'a> {
                     open_groups -= 1;
                     continue;
                 }
-                5 => Payload::Fixed32(self.fixed(4, end)? as u32),
+                5 => Payload::Fixed32(u32::from_le_bytes(self.array(message)?)),
                 other => {
-                    return Err(self.error(start, format!("a field has the wire type {other}, which does not exist")));
+                    let hint = "this is no Core ML specification, or it is damaged";
+                    return Err(self.error(at, format!("field {number} has wire type {other}"), hint));
                 }
             };
             if open_groups == 0 {
-                return Ok(Some((number, payload)));
+                return Ok(Some(Field { number: number as u32, value }));
             }
         }
+        if open_groups > 0 {
+            return Err(self.window.cut(message.at, "a group is not closed"));
+        }
+        Ok(None)
     }
 
-    /// Text of a stretch; at most `most` bytes of it. What is not UTF-8 becomes a replacement character.
-    pub(super) fn text(&mut self, span: Span, most: u64) -> Result<String, ReadError> {
-        let bytes = self.bytes(span, most)?;
-        Ok(match String::from_utf8(bytes) {
-            Ok(text) => text,
-            Err(error) => String::from_utf8_lossy(error.as_bytes()).into_owned(),
+    fn length_delimited(&mut self, message: &mut Span, number: u64) -> Result<Span, ReadError> {
+        let at = message.at;
+        let len = self.varint(message)?;
+        let left = message.len();
+        if len > left {
+            return Err(self.window.cut(at, format!("field {number} says {len} bytes follow, but there are {left}")));
+        }
+        let span = Span { at: message.at, end: message.at + len };
+        message.at = span.end;
+        Ok(span)
+    }
+
+    fn array<const N: usize>(&mut self, span: &mut Span) -> Result<[u8; N], ReadError> {
+        if span.len() < N as u64 {
+            return Err(self.window.cut(span.at, "a number is cut off"));
+        }
+        let bytes = self.window.get(span.at, N)?;
+        let array = <[u8; N]>::try_from(bytes).unwrap_or([0; N]);
+        span.at += N as u64;
+        Ok(array)
+    }
+
+    /// A variable-length number at the start of a span.
+    pub(super) fn varint(&mut self, span: &mut Span) -> Result<u64, ReadError> {
+        let start = span.at;
+        let mut value = 0_u64;
+        for shift in (0..70).step_by(7) {
+            if span.at >= span.end {
+                return Err(self.window.cut(start, "a number is cut off"));
+            }
+            let byte = self.window.byte(span.at)?;
+            span.at += 1;
+            // The tenth byte has room for one bit; protobuf drops what does not fit.
+            value |= u64::from(byte & 0x7F) << shift;
+            if byte & 0x80 == 0 {
+                return Ok(value);
+            }
+        }
+        Err(self.error(
+            start,
+            "a number is longer than ten bytes",
+            "this is no Core ML specification, or it is damaged",
+        ))
+    }
+
+    /// Text; bytes that are no UTF-8 become replacement characters, because one bad name must not hide a model.
+    pub(super) fn text(&mut self, span: Span) -> Result<String, ReadError> {
+        let len = span.len().min(TEXT_MAX) as usize;
+        let bytes = self.window.get(span.at, len)?;
+        Ok(match std::str::from_utf8(bytes) {
+            Ok(text) => text.to_owned(),
+            Err(_) => String::from_utf8_lossy(bytes).into_owned(),
         })
     }
 
-    /// Bytes of a stretch, at most `most` of them. The reading position stays after the stretch.
-    pub(super) fn bytes(&mut self, span: Span, most: u64) -> Result<Vec<u8>, ReadError> {
-        let n = usize::try_from(span.len().min(most)).unwrap_or(0);
-        let from = span.start.checked_sub(self.window_start).and_then(|at| usize::try_from(at).ok());
-        let held = from.and_then(|from| self.window.get(from..from.checked_add(n)?));
-        if let Some(held) = held {
-            return Ok(held.to_vec());
-        }
-        let mut bytes = vec![0; n];
-        self.source.read_at(span.start, &mut bytes).map_err(|why| self.error(span.start, why))?;
-        Ok(bytes)
-    }
-
-    /// Calls `visit` for each number of a packed (or, as one value, unpacked) repeated field of varints.
-    pub(super) fn varints(&mut self, payload: Payload, mut visit: impl FnMut(u64) -> bool) -> Result<(), ReadError> {
-        match payload {
-            Payload::Varint(value) => {
-                visit(value);
-            }
-            Payload::Bytes(span) => {
-                let back = self.at;
-                self.at = span.start;
-                while self.at < span.end {
-                    let value = self.varint(span.end)?;
-                    if !visit(value) {
-                        break;
-                    }
+    /// Feeds every number of a repeated integer field, packed or not.
+    pub(super) fn ints(&mut self, value: Payload, mut each: impl FnMut(u64)) -> Result<(), ReadError> {
+        match value {
+            Payload::Varint(one) | Payload::Fixed64(one) => each(one),
+            Payload::Fixed32(one) => each(u64::from(one)),
+            Payload::Bytes(mut span) => {
+                while span.at < span.end {
+                    each(self.varint(&mut span)?);
                 }
-                self.at = back;
             }
-            Payload::Fixed32(_) | Payload::Fixed64(_) => {}
         }
         Ok(())
     }
 
-    /// Runs `read` inside a stretch and comes back after it.
-    pub(super) fn within<T>(
-        &mut self,
-        span: Span,
-        read: impl FnOnce(&mut Self, u64) -> Result<T, ReadError>,
-    ) -> Result<T, ReadError> {
-        self.enter(span);
-        let value = read(self, span.end)?;
-        self.at = span.end;
-        Ok(value)
+    /// Up to `max` raw bytes from the start of a span.
+    pub(super) fn bytes(&mut self, span: Span, max: usize) -> Result<&[u8], ReadError> {
+        let len = span.len().min(max as u64) as usize;
+        self.window.get(span.at, len)
+    }
+
+    /// A fingerprint of a span's bytes (FNV-1a), for telling equal inline constants from different ones.
+    pub(super) fn fingerprint(&mut self, span: Span) -> Result<u64, ReadError> {
+        let mut hash = 0xCBF2_9CE4_8422_2325_u64;
+        for at in span.at..span.end {
+            hash = (hash ^ u64::from(self.window.byte(at)?)).wrapping_mul(0x0100_0000_01B3);
+        }
+        Ok(hash)
+    }
+
+    /// The key and value of a map entry; either may be missing.
+    pub(super) fn map_entry(&mut self, mut entry: Span) -> Result<(String, Option<Span>), ReadError> {
+        let (mut key, mut value) = (String::new(), None);
+        while let Some(field) = self.next(&mut entry)? {
+            match (field.number, field.value) {
+                (1, Payload::Bytes(span)) => key = self.text(span)?,
+                (2, Payload::Bytes(span)) => value = Some(span),
+                _ => {}
+            }
+        }
+        Ok((key, value))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Bytes(Vec<u8>);
+    impl RangeSource for Bytes {
+        fn len(&self) -> u64 {
+            self.0.len() as u64
+        }
+        fn read_at(&self, offset: u64, into: &mut [u8]) -> Result<(), String> {
+            let from = offset as usize;
+            into.copy_from_slice(self.0.get(from..from + into.len()).ok_or("past the end")?);
+            Ok(())
+        }
+    }
+
+    fn check(bytes: &[u8], expected: &str) {
+        let source = Bytes(bytes.to_vec());
+        let mut wire = Wire::new(&source, "test");
+        let mut rest = wire.whole();
+        let mut seen = Vec::new();
+        let outcome = loop {
+            match wire.next(&mut rest) {
+                Ok(Some(field)) => seen.push(format!("{}={:?}", field.number, field.value)),
+                Ok(None) => break "end".to_owned(),
+                Err(error) => break error.to_string(),
+            }
+        };
+        seen.push(outcome);
+        assert_eq!(seen.join(" "), expected);
+    }
+
+    #[test]
+    fn every_wire_type_is_read_or_refused_with_its_offset() {
+        check(&[0x08, 0x96, 0x01], "1=Varint(150) end");
+        check(&[0x12, 0x02, 0xAA, 0xBB], "2=Bytes(Span { at: 2, end: 4 }) end");
+        check(&[0x0D, 1, 0, 0, 0], "1=Fixed32(1) end");
+        check(&[0x09, 1, 0, 0, 0, 0, 0, 0, 0], "1=Fixed64(1) end");
+        check(&[], "end");
+        let damaged = "this is no Core ML specification, or it is damaged";
+        check(&[0x00], &format!("test at offset 0x0: 0 is not a protobuf field number; {damaged}"));
+        check(&[0x08, 0x01, 0x0E], &format!("1=Varint(1) test at offset 0x2: field 1 has wire type 6; {damaged}"));
+        check(
+            &[0x08; 1],
+            "test at offset 0x1: a number is cut off; the file is cut or damaged: copy or download it again",
+        );
+        let eleven = [&[0x08][..], &[0xFF; 11]].concat();
+        check(&eleven, &format!("test at offset 0x1: a number is longer than ten bytes; {damaged}"));
+    }
+
+    #[test]
+    fn a_length_near_2_64_does_not_wrap() {
+        let mut bytes = vec![0x12];
+        bytes.extend([0xFF; 9]);
+        bytes.push(0x01);
+        check(
+            &bytes,
+            "test at offset 0x1: field 2 says 18446744073709551615 bytes follow, but there are 0; the file is cut or \
+             damaged: copy or download it again",
+        );
+    }
+
+    #[test]
+    fn deep_groups_are_skipped_without_recursion() {
+        let mut bytes = vec![0x0B; 200_000];
+        bytes.extend(vec![0x0C; 200_000]);
+        bytes.extend([0x10, 0x07]);
+        check(&bytes, "2=Varint(7) end");
     }
 }
