@@ -154,7 +154,8 @@ impl<'a> Subject<'a> {
         match self.model.on_disk {
             Some(files) if self.is_as_opened(variant) => Figure::exact(Bytes::new(files.total)),
             Some(files) if variant.runtime == Runtime::CoreMl => {
-                let counted = Figure::exact(Bytes::new(stored.weight_file) + Bytes::new(files.spec) + Bytes::new(files.other));
+                let counted =
+                    Figure::exact(Bytes::new(stored.weight_file) + Bytes::new(files.spec) + Bytes::new(files.other));
                 counted.plus(stored.spec_added)
             }
             Some(_) | None => stored.package,

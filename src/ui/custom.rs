@@ -2,7 +2,10 @@
 
 use leptos::prelude::*;
 
-use crate::scenario::{CustomDevice, DeviceRef};
+use crate::{
+    scenario::{CustomDevice, DeviceRef},
+    units::decimal,
+};
 
 use super::state::State;
 
@@ -64,12 +67,12 @@ fn custom_number(state: State, number: &'static Number) -> AnyView {
     let wrong = RwSignal::new(false);
     let value = move || {
         state.scenario.with(|scenario| match &scenario.device {
-            DeviceRef::Custom(device) => (number.get)(device).to_string(),
+            DeviceRef::Custom(device) => decimal::plain((number.get)(device)),
             DeviceRef::Known { .. } => String::new(),
         })
     };
     let change = move |event| {
-        let value = event_target_value(&event).parse::<f64>().ok();
+        let value = decimal::parse(&event_target_value(&event));
         let value = value.filter(|value| (number.low..=number.high).contains(value));
         wrong.set(value.is_none());
         let Some(value) = value else { return };
@@ -92,8 +95,8 @@ fn custom_number(state: State, number: &'static Number) -> AnyView {
                 id=number.id
                 type="number"
                 step="any"
-                min=number.low.to_string()
-                max=number.high.to_string()
+                min=decimal::plain(number.low)
+                max=decimal::plain(number.high)
                 prop:value=value
                 aria-invalid=move || wrong.get().then_some("true")
                 aria-describedby=described

@@ -3,7 +3,10 @@
 use leptos::prelude::*;
 use wasm_bindgen::JsCast;
 
-use crate::chart::{Chart, Table};
+use crate::{
+    chart::{Chart, Table},
+    units::decimal,
+};
 
 /// The figure of a chart, drawn again whenever what `draw` reads changes.
 pub(super) fn picture(draw: impl Fn() -> Option<Chart> + Send + Sync + 'static) -> AnyView {
@@ -26,10 +29,10 @@ pub(super) fn picture(draw: impl Fn() -> Option<Chart> + Send + Sync + 'static) 
                     <rect
                         class="mark"
                         role="img"
-                        x=mark.x.to_string()
-                        y=mark.y.to_string()
-                        width=mark.w.to_string()
-                        height=mark.h.to_string()
+                        x=decimal::plain(mark.x)
+                        y=decimal::plain(mark.y)
+                        width=decimal::plain(mark.w)
+                        height=decimal::plain(mark.h)
                         tabindex=if idx == 0 { "0" } else { "-1" }
                         aria-label=label
                     />

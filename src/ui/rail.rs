@@ -5,6 +5,7 @@ use leptos::prelude::*;
 use crate::{
     report::controls::{self, Choices, PROMPT_STEPS, TOKEN_STEPS},
     scenario::{DeviceRef, ModelRef, Scenario},
+    units::decimal,
 };
 
 use super::{custom::custom, opening::opening, state::State};
@@ -150,7 +151,7 @@ fn device(state: State) -> AnyView {
 
 fn memory_options(state: State, chosen: Memo<DeviceRef>) -> AnyView {
     let choose = move |event| {
-        if let Ok(gib) = event_target_value(&event).parse::<f64>() {
+        if let Some(gib) = decimal::parse(&event_target_value(&event)) {
             state.scenario.update(|scenario| {
                 if let DeviceRef::Known { ram_gib, .. } = &mut scenario.device {
                     *ram_gib = Some(gib);
@@ -162,7 +163,7 @@ fn memory_options(state: State, chosen: Memo<DeviceRef>) -> AnyView {
         let device = chosen.get();
         let current = controls::ram(&device);
         let option = |(gib, name): (f64, String)| {
-            view! { <option value=gib.to_string() prop:selected=current == Some(gib)>{name}</option> }.into_any()
+            view! { <option value=decimal::plain(gib) prop:selected=current == Some(gib)>{name}</option> }.into_any()
         };
         let options: Vec<AnyView> = controls::ram_options(&device).into_iter().map(option).collect();
         (!options.is_empty()).then(|| {
