@@ -232,7 +232,9 @@ fn row(cell: &Cell, machine: &Machine) -> RowDocument {
 
 /// The compression alone: `none`, `lut4-g16`, `int8-channel`, `q4_k_m` …
 fn compression_id(variant: &Variant) -> String {
-    if variant.compression == Compression::None { "none".to_owned() } else { variant.id() }
+    // What happens to the weights: the precision has a field of its own.
+    let weights = Variant { precision: Precision::Fp16, ..*variant };
+    if variant.compression == Compression::None { "none".to_owned() } else { weights.id() }
 }
 
 /// The answer as a table for a terminal.

@@ -126,7 +126,7 @@ pub(super) fn opening(state: State) -> AnyView {
             on:drop=drop
         >
             <p>
-                "Or drop your own " <code>".mlpackage"</code> ", " <code>".mlmodel"</code> ", " <code>".mlmodelc"</code>
+                "Or drop your own " <code>".mlpackage"</code> " or " <code>".mlmodel"</code>
                 ", or a zip of one. It is read here and sent nowhere."
             </p>
             <div class="drop-buttons">
@@ -135,7 +135,7 @@ pub(super) fn opening(state: State) -> AnyView {
                     <input
                         class="unseen-input"
                         type="file"
-                        accept=".mlmodel,.zip,.mlpackage,.mlmodelc"
+                        accept=".mlmodel,.zip,.mlpackage"
                         on:change=chosen
                     />
                 </label>
