@@ -57,4 +57,8 @@ fn write(state: State) {
     let Ok(history) = window().history() else { return };
     // A browser that refuses (too many changes, an opaque origin) leaves an old address; sharing still has the new one.
     let _ = history.replace_state_with_url(&wasm_bindgen::JsValue::NULL, "", Some(&address(state)));
+    // A page that embeds the planner hears of the change (assets/frame.js).
+    if let Ok(event) = web_sys::Event::new("planner:change") {
+        let _ = window().dispatch_event(&event);
+    }
 }

@@ -1,9 +1,10 @@
 //! `cargo xtask`: sets up what is missing, then builds, serves or tests.
 //!
 //! `serve [--port N]` builds the page and serves it on this machine. `test` is everything CI runs. `build` makes the
-//! static site in `dist/`. `size` measures it. No dependencies: it must build in a second on a machine with nothing.
+//! static site in `dist/`. `size` measures it. `offline` lists its files for the service worker. No dependencies: it must build in a second on a machine with nothing.
 
 mod check;
+mod offline;
 mod run;
 mod size;
 mod tools;
@@ -14,7 +15,8 @@ const HELP: &str = "\
 cargo xtask serve [--port N]   build the page and serve it on http://127.0.0.1:8080
 cargo xtask test               everything: format, lints, tests, the site, its size, a real browser
 cargo xtask build              the static site, in dist/
-cargo xtask size               what the page weighs over the network";
+cargo xtask size               what the page weighs over the network
+cargo xtask offline            the list of files that are kept for use without a network (a hook of trunk calls it)";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -23,6 +25,7 @@ fn main() -> ExitCode {
         ["serve"] => tools::web().and_then(|path| run::serve(&path, "8080")),
         ["serve", "--port", port] => tools::web().and_then(|path| run::serve(&path, port)),
         ["build"] => tools::web().and_then(|path| run::build(&path)),
+        ["offline"] => offline::write(),
         ["size"] => size::report(size::Gate::Off),
         ["test"] => check::everything(),
         _ => {
