@@ -7,6 +7,7 @@ pub mod answer;
 pub mod controls;
 pub mod devices;
 pub mod drawings;
+pub mod find;
 pub mod inspect;
 pub mod package;
 pub mod page;

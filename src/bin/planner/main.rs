@@ -5,6 +5,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is what a command-line tool is for")]
 
 mod files;
+mod find;
 
 use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 
@@ -27,6 +28,9 @@ usage
   planner variants [--json]             precisions and compressions
   planner inspect PATH [--json]         what a .mlpackage, .mlmodel or zip holds
   planner plan (--preset ID | PATH | --link LINK) --device ID [options] [--json]
+  planner find model --device ID [wishes] [--kind llm]          the largest model that fits
+  planner find variant (--preset ID | PATH) --device ID … [--and-later] [wishes]   the smallest that is fast enough
+  planner find device (--preset ID | PATH) --variant ID --units U [--fleet ID=SHARE,…] [wishes]   who can run it
 
 options of plan
   --device ID        a device, or `custom` with --ram GIB --bandwidth GBS --ane TFLOPS --gpu TFLOPS
@@ -37,6 +41,9 @@ options of plan
   --no-entitlement   without com.apple.developer.kernel.increased-memory-limit
   --variant ID       only this variant
   --units U          only these compute units: all, cpu-only, cpu-and-gpu, cpu-and-ne
+
+wishes of find: --min-speed TOK/S, --max-latency MS, --max-memory '1.5 GB', --max-bundle '200 MB', --units U,
+  --any-quality (also variants that need retraining or calibration)
 
 exit codes: 0 fine, 1 no row of the plan ships, 2 bad input";
 
@@ -94,6 +101,7 @@ fn run(args: impl Iterator<Item = OsString> + 'static) -> Result<(), Stop> {
         }
         "inspect" => inspect(&mut parser),
         "plan" => plan(&mut parser),
+        "find" => find::find(&mut parser),
         other => Err(Stop::BadInput(format!("no command `{other}`; `planner --help` lists them"))),
     }
 }
