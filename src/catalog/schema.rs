@@ -293,4 +293,6 @@ pub struct Preset {
     pub arch: Arch,
     /// What a reader should know; may be empty.
     pub note: String,
+    /// Where its weights are loaded from, when that is not the address of its source: `torchvision:resnet50`.
+    pub checkpoint: String,
 }

@@ -13,6 +13,7 @@ pub mod package;
 pub mod page;
 pub mod plan;
 pub mod presets;
+pub mod takeaway;
 pub mod variants;
 pub mod view;
 pub mod why;

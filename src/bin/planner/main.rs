@@ -13,7 +13,7 @@ use coreml_planner::{
     catalog::Catalog,
     estimate::Status,
     format::{self, Limits, Package},
-    report::{answer, devices, inspect, plan, presets, variants},
+    report::{answer, devices, inspect, plan, presets, takeaway, variants},
     scenario::{DeviceRef, ModelRef, Pick, Scenario, Units, url},
     variant::Variant,
 };
@@ -28,6 +28,7 @@ usage
   planner variants [--json]             precisions and compressions
   planner inspect PATH [--json]         what a .mlpackage, .mlmodel or zip holds
   planner plan (--preset ID | PATH | --link LINK) --device ID [options] [--json]
+  planner take (--preset ID | PATH | --link LINK) --device ID [options] [--out FOLDER]   scripts for the plan
   planner find model --device ID [wishes] [--kind llm]          the largest model that fits
   planner find variant (--preset ID | PATH) --device ID … [--and-later] [wishes]   the smallest that is fast enough
   planner find device (--preset ID | PATH) --variant ID --units U [--fleet ID=SHARE,…] [wishes]   who can run it
@@ -101,6 +102,7 @@ fn run(args: impl Iterator<Item = OsString> + 'static) -> Result<(), Stop> {
         }
         "inspect" => inspect(&mut parser),
         "plan" => plan(&mut parser),
+        "take" => take(&mut parser),
         "find" => find::find(&mut parser),
         other => Err(Stop::BadInput(format!("no command `{other}`; `planner --help` lists them"))),
     }
@@ -176,6 +178,7 @@ struct PlanArgs {
     no_entitlement: bool,
     variant: Option<String>,
     units: Option<String>,
+    out: Option<PathBuf>,
     json: bool,
 }
 
@@ -196,6 +199,7 @@ fn plan_args(parser: &mut Parser) -> Result<PlanArgs, Stop> {
             Arg::Long("no-entitlement") => args.no_entitlement = true,
             Arg::Long("variant") => args.variant = Some(parser.value()?.string()?),
             Arg::Long("units") => args.units = Some(parser.value()?.string()?),
+            Arg::Long("out") => args.out = Some(PathBuf::from(parser.value()?)),
             Arg::Long("json") => args.json = true,
             Arg::Value(value) if args.path.is_none() => args.path = Some(PathBuf::from(value)),
             other => return Err(other.unexpected().into()),
@@ -240,6 +244,41 @@ fn plan(parser: &mut Parser) -> Result<(), Stop> {
     }
     let ships = answered.cells.iter().any(|cell| cell.status() != Status::Fails);
     if ships { Ok(()) } else { Err(Stop::VerdictFailed) }
+}
+
+/// `planner take`: the scripts that make, load and check what is planned.
+fn take(parser: &mut Parser) -> Result<(), Stop> {
+    let args = plan_args(parser)?;
+    let (scenario, package) = scenario(&args)?;
+    let unanswerable = |error: answer::Unanswerable| Stop::BadInput(error.to_string());
+    let machine = answer::machine(&scenario).map_err(unanswerable)?;
+    let chosen = answer::choose(&scenario, package.as_ref()).map_err(unanswerable)?;
+    let answered = answer::answer(&chosen, &machine, &scenario);
+    let cell = answered.picked.and_then(|idx| answered.cells.get(idx));
+    let cell = cell.ok_or_else(|| Stop::BadInput("nothing can be planned for this model".to_owned()))?;
+    let plan = takeaway::Plan {
+        scenario: &scenario,
+        machine: &machine,
+        model: &chosen.model,
+        preset: chosen.preset,
+        pick: Pick { variant: cell.variant, units: cell.units },
+    };
+    let files = takeaway::files(&plan);
+    if args.json {
+        return json(&files);
+    }
+    for file in files {
+        match &args.out {
+            Some(folder) => {
+                let path = folder.join(file.name);
+                let write = std::fs::create_dir_all(folder).and_then(|()| std::fs::write(&path, &file.text));
+                write.map_err(|error| Stop::BadInput(format!("{}: {error}", path.display())))?;
+                say(&format!("{}: {}", path.display(), file.purpose));
+            }
+            None => say(&format!("==> {} ({})\n{}", file.name, file.purpose, file.text)),
+        }
+    }
+    Ok(())
 }
 
 fn scenario(args: &PlanArgs) -> Result<(Scenario, Option<Package>), Stop> {

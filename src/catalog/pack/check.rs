@@ -336,6 +336,7 @@ impl Packer {
             kind: raw.kind,
             arch: raw.arch,
             note: raw.note,
+            checkpoint: raw.checkpoint,
         }
     }
 }

@@ -147,6 +147,8 @@ pub struct PresetRow {
     pub arch: Arch,
     #[serde(default)]
     pub note: String,
+    #[serde(default)]
+    pub checkpoint: String,
 }
 
 #[derive(Deserialize)]
