@@ -173,7 +173,8 @@ fn what_is_no_model_says_what_it_is() {
         ("Manifest.json", b"{\"fileFormatVersion\": \"1.0.0\"}", "no model in the package"),
         ("model.tar.gz", b"\x1f\x8b\x08\0", "gzip"),
         ("noise.mlmodel", b"\x0f\x07\x07\x07", "wire type"),
-        ("model.mil", b"program(1.0)\n{}", "compiled model"),
+        ("model.mil", b"program(1.0", "not closed"),
+        ("coremldata.bin", &[0xF6; 8], "whole .mlmodelc folder"),
     ];
     for (name, bytes, expected) in cases {
         let error = open(name, bytes.to_vec()).expect_err(name);

@@ -73,6 +73,12 @@ impl<'a> Blobs<'a> {
         Self { files, spec_folder, by_name: Vec::new(), opened: Vec::new(), n_missing: 0 }
     }
 
+    /// From here on, names are seen from the folder of another specification of the same artefact.
+    pub(super) fn start_from(&mut self, spec: &str) {
+        folder(spec).clone_into(&mut self.spec_folder);
+        self.by_name.clear();
+    }
+
     /// The blob that a constant of type `ty` refers to.
     pub(super) fn refer(&mut self, name: &str, offset: u64, ty: Option<&TensorType>, notes: &mut Notes) -> Blob {
         let file = match self.by_name.iter().rev().find(|(known, _)| known == name) {

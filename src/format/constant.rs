@@ -7,9 +7,9 @@ use super::{
 use crate::model::{DType, Dim, Literal, TensorType, ValueType};
 
 /// Longest inline constant that is kept; a longer one keeps only its type.
-const LITERAL_MAX: usize = 64;
+pub(super) const LITERAL_MAX: usize = 64;
 /// Longest shape that is kept.
-const RANK_MAX: usize = 64;
+pub(super) const RANK_MAX: usize = 64;
 
 /// A type, and what the specification adds to it.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,6 +26,8 @@ pub(super) struct Typed {
 pub(super) struct Constant {
     pub(super) ty: ValueType,
     pub(super) store: Store,
+    /// Where it stands.
+    pub(super) at: Span,
 }
 
 /// Where a constant's values are.
@@ -35,6 +37,15 @@ pub(super) enum Store {
     Blob(String, u64),
     /// In the specification: which list of `TensorValue`, and its message.
     Inline(u32, Span),
+    /// In the text of a compiled model, which is read only once.
+    Told {
+        /// Bytes that it stands for.
+        bytes: u64,
+        /// The values, when they are few.
+        literal: Literal,
+        /// Of its text.
+        fingerprint: u64,
+    },
     /// A list, tuple or dictionary, or nothing.
     Other,
 }
@@ -144,7 +155,7 @@ pub(super) fn named(wire: &mut Wire<'_>, mut message: Span) -> Result<(String, T
 
 /// A `Value`.
 pub(super) fn constant(wire: &mut Wire<'_>, mut message: Span) -> Result<Constant, ReadError> {
-    let mut found = Constant { ty: ValueType::Other, store: Store::Other };
+    let mut found = Constant { ty: ValueType::Other, store: Store::Other, at: message };
     while let Some(field) = wire.next(&mut message)? {
         match (field.number, field.value) {
             (2, Payload::Bytes(span)) => found.ty = value_type(wire, span)?.ty,

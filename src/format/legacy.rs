@@ -9,7 +9,7 @@ use std::collections::HashMap;
 
 use super::{
     ReadError,
-    mil::Programs,
+    graph::Programs,
     wire::{Payload, Span},
 };
 use crate::model::{

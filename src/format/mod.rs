@@ -6,14 +6,21 @@
 //! Absent on purpose: weight values, and anything about devices or variants.
 
 mod blob;
+mod compiled;
 mod constant;
+mod espresso;
 mod files;
+mod graph;
 mod inflate;
 mod legacy;
+mod lex;
 mod manifest;
+mod metadata;
 mod mil;
+mod number;
 mod package;
 mod spec;
+mod text;
 mod weights;
 mod window;
 mod wire;
@@ -196,8 +203,13 @@ pub fn open(entries: Vec<Entry>, limits: &Limits) -> Result<Package, ReadError> 
 fn on_disk(files: &[FileSize]) -> OnDisk {
     // Sizes come from the file's own words: their sum may be anything.
     let add = |sum: u64, file: &FileSize| sum.saturating_add(file.bytes);
-    let of = |ending: &str| files.iter().filter(|file| file.path.ends_with(ending)).fold(0, add);
-    let (spec, weights, total) = (of(".mlmodel"), of(".bin"), files.iter().fold(0, add));
+    let of = |is_one: fn(&str) -> bool| files.iter().filter(|file| is_one(&file.path)).fold(0, add);
+    let spec = of(|path| [".mlmodel", ".mil", ".espresso.net"].iter().any(|end| path.ends_with(end)));
+    let weights = of(|path| {
+        let is_weights = path.ends_with(".bin") || path.ends_with(".espresso.weights");
+        is_weights && !path.ends_with("coremldata.bin")
+    });
+    let total = files.iter().fold(0, add);
     OnDisk { spec, other: total.saturating_sub(spec).saturating_sub(weights), total }
 }
 

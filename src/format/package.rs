@@ -4,16 +4,17 @@
 use super::{
     Entry, FileSize, Interface, Limits, Package, PackageFormat, ReadError,
     blob::Blobs,
+    compiled,
     files::{File, Notes, about, base_name, folder, gather, inside, join, lfs_pointer},
+    graph::Programs,
     manifest::{self, Manifest},
-    mil::Programs,
     spec,
     weights::Rows,
     wire::{Payload, Span, Wire},
 };
 use crate::model::Model;
 
-const WANTED: &str = "give an .mlpackage folder, an .mlmodel file, or a zip of one";
+const WANTED: &str = "give an .mlpackage or .mlmodelc folder, an .mlmodel file, or a zip of one";
 
 /// See [`super::open`].
 pub(super) fn open(entries: Vec<Entry>, limits: &Limits) -> Result<Package, ReadError> {
@@ -21,6 +22,7 @@ pub(super) fn open(entries: Vec<Entry>, limits: &Limits) -> Result<Package, Read
     let first = entries.first().map(|entry| entry.path.clone()).unwrap_or_default();
     let files = gather(entries, limits, &mut notes)?;
     let found = find(&first, &files, &mut notes)?;
+    let is_compiled = found.format == PackageFormat::MlModelC;
     // From here on, paths are seen from the artefact's own folder.
     let own: Vec<File> = files
         .iter()
@@ -29,7 +31,7 @@ pub(super) fn open(entries: Vec<Entry>, limits: &Limits) -> Result<Package, Read
             Some(File { path, ..file.clone() })
         })
         .collect();
-    read(found, &own, limits, notes)
+    if is_compiled { compiled::read(found.name, &own, limits, notes) } else { read(found, &own, limits, notes) }
 }
 
 /// An artefact among the files.
@@ -68,13 +70,14 @@ fn find(dropped: &str, files: &[File], notes: &mut Notes) -> Result<Found, ReadE
             return Ok(package(dropped, root, manifest, Some("Manifest.json")));
         }
     }
-    let compiled = |file: &&File| {
-        let in_folder = file.path.split('/').any(|part| part.ends_with(".mlmodelc"));
-        in_folder || matches!(base_name(&file.path), "coremldata.bin" | "model.mil" | "model.espresso.net")
-    };
-    if let Some(at) = files.iter().find(compiled) {
-        let hint = "give the .mlpackage or .mlmodel that it was compiled from";
-        return Err(about(&at.path, "this is a compiled model (.mlmodelc), which cannot be read yet", hint));
+    if let [root, others @ ..] = compiled::roots(files).as_slice() {
+        if let Some(other) = others.first() {
+            let n = others.len() + 1;
+            notes.add(dropped, format!("there are {n} compiled models, such as `{other}`; this is `{root}`"));
+        }
+        let (name, root) = (stem(if root.is_empty() { dropped } else { root }), (*root).to_owned());
+        let (format, spec, items) = (PackageFormat::MlModelC, String::new(), Vec::new());
+        return Ok(Found { name, root, format, spec, items });
     }
     if let [file] = files {
         single(file, file.path != dropped)?;
@@ -128,7 +131,7 @@ fn package(dropped: &str, root: &str, manifest: Manifest, own: Option<&str>) -> 
 fn stem(path: &str) -> String {
     let name = base_name(path.trim_end_matches('/'));
     let name = name.strip_suffix(".zip").unwrap_or(name);
-    let known = [".mlpackage", ".mlmodelc", ".mlmodel"];
+    let known = [".mlpackage", ".mlmodelc", ".mlmodel", ".mil"];
     known.iter().find_map(|ending| name.strip_suffix(ending)).unwrap_or(name).to_owned()
 }
 
@@ -156,8 +159,6 @@ fn single(file: &File, is_zipped: bool) -> Result<(), ReadError> {
         return Err(about(&file.path, "this is not a Core ML model", hint));
     } else if head.get(64..68) == Some(&[0xEF, 0xBE, 0xAD, 0xDE]) {
         "this is the weight file of a package, without its model"
-    } else if head.starts_with(b"program(") {
-        "this is the program of a compiled model, without the rest"
     } else if head.starts_with(b"{") || head.starts_with(b"[") {
         "this is JSON, not a model"
     } else {

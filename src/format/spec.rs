@@ -250,7 +250,7 @@ fn range(wire: &mut Wire<'_>, mut message: Span) -> Result<FeatureDim, ReadError
 }
 
 /// Enumerated shapes, dimension by dimension.
-fn one_of(shapes: &[Vec<u64>]) -> Vec<FeatureDim> {
+pub(super) fn one_of(shapes: &[Vec<u64>]) -> Vec<FeatureDim> {
     let rank = shapes.iter().map(Vec::len).max().unwrap_or(0);
     let dim = |at: usize| {
         let mut all: Vec<u64> = Vec::new();

@@ -56,6 +56,36 @@ impl DType {
         matches!(self, Self::Fp16 | Self::Fp32 | Self::Fp64 | Self::Bf16 | Self::Fp8E4M3 | Self::Fp8E5M2)
     }
 
+    /// The element type of that name; `Unknown` when there is none.
+    #[must_use]
+    pub fn from_name(name: &str) -> Self {
+        let all = [
+            Self::Bool,
+            Self::String,
+            Self::Fp16,
+            Self::Fp32,
+            Self::Fp64,
+            Self::Bf16,
+            Self::Fp8E4M3,
+            Self::Fp8E5M2,
+            Self::Int4,
+            Self::Int8,
+            Self::Int16,
+            Self::Int32,
+            Self::Int64,
+            Self::UInt1,
+            Self::UInt2,
+            Self::UInt3,
+            Self::UInt4,
+            Self::UInt6,
+            Self::UInt8,
+            Self::UInt16,
+            Self::UInt32,
+            Self::UInt64,
+        ];
+        all.into_iter().find(|dtype| dtype.name() == name).unwrap_or(Self::Unknown)
+    }
+
     /// The name in documents: the spelling of MIL text (`fp16`, `int32`, `uint4`).
     #[must_use]
     pub fn name(self) -> &'static str {

@@ -126,8 +126,8 @@ pub(super) fn opening(state: State) -> AnyView {
             on:drop=drop
         >
             <p>
-                "Or drop your own " <code>".mlpackage"</code> " or " <code>".mlmodel"</code>
-                ", or a zip of one. It is read here and sent nowhere."
+                "Or drop your own " <code>".mlpackage"</code> ", " <code>".mlmodelc"</code> " or "
+                <code>".mlmodel"</code> ", or a zip of one. It is read here and sent nowhere."
             </p>
             <div class="drop-buttons">
                 <label class="button">
@@ -135,7 +135,7 @@ pub(super) fn opening(state: State) -> AnyView {
                     <input
                         class="unseen-input"
                         type="file"
-                        accept=".mlmodel,.zip,.mlpackage"
+                        accept=".mlmodel,.zip,.mlpackage,.mlmodelc,.mil"
                         on:change=chosen
                     />
                 </label>

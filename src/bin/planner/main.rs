@@ -26,7 +26,7 @@ usage
   planner devices [--json]              chips and devices
   planner presets [--json]              models of the catalogue
   planner variants [--json]             precisions and compressions
-  planner inspect PATH [--json]         what a .mlpackage, .mlmodel or zip holds
+  planner inspect PATH [--json]         what a .mlpackage, .mlmodelc, .mlmodel or zip holds
   planner plan (--preset ID | PATH | --link LINK) --device ID [options] [--json]
   planner take (--preset ID | PATH | --link LINK) --device ID [options] [--out FOLDER]   scripts for the plan
   planner find model --device ID [wishes] [--kind llm]          the largest model that fits
@@ -150,8 +150,8 @@ fn inspect(parser: &mut Parser) -> Result<(), Stop> {
             other => return Err(other.unexpected().into()),
         }
     }
-    let path =
-        path.ok_or_else(|| Stop::BadInput("inspect needs a path to a .mlpackage, .mlmodel or zip".to_owned()))?;
+    let path = path
+        .ok_or_else(|| Stop::BadInput("inspect needs a path to a .mlpackage, .mlmodelc, .mlmodel or zip".to_owned()))?;
     let document = inspect::document(&open(&path)?);
     if as_json {
         json(&document)

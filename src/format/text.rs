@@ -1,0 +1,564 @@
+//! MIL programs as a compiled model writes them: the text of `model.mil` becomes statements for [`super::graph`].
+//!
+//! Both dialects are read, the one that wraps every scalar in a tensor (`tensor<int32, []>(0)`) and the one that does not
+//! (`int32(0)`). Types and constants are read without recursion, however deep they nest; nested blocks by recursion that
+//! [`Limits::depth`](super::Limits::depth) bounds. A statement that cannot be understood is left out with a warning, and
+//! a text that ends too early gives what it held until there. Absent on purpose: weight values, attributes of functions
+//! (what they say of shapes is in the model's description), and the values of long constants.
+
+use std::collections::BTreeMap;
+
+use super::{
+    RangeSource, ReadError,
+    constant::{Constant, LITERAL_MAX, RANK_MAX, Store, Typed},
+    graph::{Binding, Body, Programs},
+    lex::{Lexer, Stop, Token},
+    number::{float, integer},
+    wire::Span,
+};
+use crate::model::{Block, DType, Dim, Function, Literal, Op, OpKind, TensorType, ValueType};
+
+/// Statements of a program that may be left out before the rest is not read.
+const LEFT_OUT_MAX: usize = 100;
+
+/// What the text of a program held, beside the functions that are in the model now.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Told {
+    /// The functions, in the order of the text.
+    pub(super) functions: Vec<ToldFunction>,
+}
+
+/// A function of the text.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct ToldFunction {
+    pub(super) name: String,
+    /// Statements by operation, `const` aside, those of nested blocks aside.
+    pub(super) counts: BTreeMap<String, u64>,
+    /// The same in nested blocks.
+    pub(super) nested: BTreeMap<String, u64>,
+}
+
+impl Programs<'_, '_> {
+    /// Reads the text of a program; `prefix` sets its functions apart from those of other models of a pipeline.
+    pub(super) fn program_text(&mut self, source: &dyn RangeSource, prefix: &str) -> Result<Told, ReadError> {
+        let file = self.file;
+        let first = self.model.functions.len();
+        let mut reader = Reader { lex: Lexer::new(source, file), to: self, told: Told::default(), n_left_out: 0 };
+        let outcome = reader.program(prefix);
+        let Reader { told, .. } = reader;
+        match outcome {
+            Ok(()) if told.functions.is_empty() => {
+                self.notes.add(file, "the program has no functions: Core ML refuses it");
+            }
+            Ok(()) => {}
+            Err(Stop::Text { at, what }) if told.functions.is_empty() => {
+                let hint = "compile the model again, or give the .mlpackage that it was compiled from";
+                return Err(ReadError { file: file.to_owned(), offset: Some(at), what, hint: hint.to_owned() });
+            }
+            Err(Stop::Text { at, what }) => {
+                self.notes.add(file, format!("at offset {at:#x}, {what}; the rest of the program is not read"));
+            }
+            Err(Stop::Read(error)) => return Err(error),
+        }
+        // The same order as that of a specification's functions.
+        if let Some(functions) = self.model.functions.get_mut(first..) {
+            functions.sort_by(|a, b| a.name.cmp(&b.name));
+        }
+        Ok(told)
+    }
+}
+
+struct Reader<'r, 'a, 's> {
+    lex: Lexer<'r>,
+    to: &'r mut Programs<'a, 's>,
+    told: Told,
+    n_left_out: usize,
+}
+
+impl Reader<'_, '_, '_> {
+    fn program(&mut self, prefix: &str) -> Result<(), Stop> {
+        self.keyword("program")?;
+        self.mark(b'(')?;
+        self.lex.pass_to_close()?;
+        self.attributes_passed()?;
+        self.mark(b'{')?;
+        loop {
+            match self.lex.next()? {
+                Token::Mark(b'}') => return Ok(()),
+                Token::Word if self.lex.text() == b"func" => self.function(prefix)?,
+                Token::Word | Token::Text | Token::Arrow | Token::Mark(_) | Token::End => {
+                    return Err(self.lex.unexpected("`func` or the end of the program"));
+                }
+            }
+        }
+    }
+
+    fn function(&mut self, prefix: &str) -> Result<(), Stop> {
+        let name = self.word("the name of a function")?;
+        let mut opset = String::new();
+        if self.takes(b'<')? {
+            opset = opset_name(&self.word("an operation set")?);
+            self.mark(b'>')?;
+        }
+        let inputs = self.params()?;
+        self.attributes_passed()?;
+        self.mark(b'{')?;
+        let (mut function, mut body) = self.to.begin_function(format!("{prefix}{name}"), opset, inputs);
+        self.told.functions.push(ToldFunction { name, ..ToldFunction::default() });
+        let mut block = Block { inputs: Vec::new(), outputs: Vec::new(), ops: Vec::new() };
+        // What was read until an error is worth showing.
+        let outcome = self.body_of(&mut block, &mut body, 0);
+        if let Err(Stop::Read(error)) = outcome {
+            return Err(Stop::Read(error));
+        }
+        self.to.finish_function(&mut function, body, Some(block))?;
+        self.function_is_new(&function);
+        self.to.model.functions.push(function);
+        outcome?;
+        self.takes(b';')?;
+        Ok(())
+    }
+
+    fn function_is_new(&mut self, function: &Function) {
+        if self.to.model.functions.iter().any(|other| other.name == function.name) {
+            self.to.notes.add(self.to.file, format!("there are two functions `{}`", function.name));
+        }
+    }
+
+    /// `ops } -> (names)`, after the brace.
+    fn body_of(&mut self, block: &mut Block, body: &mut Body, depth: u32) -> Result<(), Stop> {
+        loop {
+            match self.statement(&mut block.ops, body, depth) {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(Stop::Text { at, what }) if self.n_left_out < LEFT_OUT_MAX && !self.is_at_end() => {
+                    self.n_left_out += 1;
+                    self.to.notes.add(self.to.file, format!("at offset {at:#x}, {what}; the statement is left out"));
+                    self.pass_statement()?;
+                }
+                Err(stop) => return Err(stop),
+            }
+        }
+        if self.lex.next()? != Token::Arrow {
+            return Err(self.lex.unexpected("`->`"));
+        }
+        self.mark(b'(')?;
+        while !self.takes(b')')? {
+            let name = self.word("the name of a result")?;
+            block.outputs.push(self.to.look_up(name, "the block's result", body));
+            self.takes(b',')?;
+        }
+        Ok(())
+    }
+
+    fn is_at_end(&mut self) -> bool {
+        matches!(self.lex.peek(), Ok(Token::End) | Err(_))
+    }
+
+    fn pass_statement(&mut self) -> Result<(), Stop> {
+        while !matches!(self.lex.next()?, Token::Mark(b';') | Token::End) {}
+        Ok(())
+    }
+
+    /// One statement; `false` for the brace that ends the block.
+    fn statement(&mut self, ops: &mut Vec<Op>, body: &mut Body, depth: u32) -> Result<bool, Stop> {
+        match self.lex.peek()? {
+            Token::Mark(b'}') => {
+                self.lex.next()?;
+                return Ok(false);
+            }
+            Token::Mark(b';') => {
+                self.lex.next()?;
+                return Ok(true);
+            }
+            Token::Word | Token::Text | Token::Arrow | Token::Mark(_) | Token::End => {}
+        }
+        let mut outputs = Vec::new();
+        let name = loop {
+            let word = self.word("a type or an operation")?;
+            if self.lex.peek()? == Token::Mark(b'(') {
+                break word;
+            }
+            let typed = self.rest_of_type(&word)?;
+            outputs.push((self.word("the name of a result")?, typed));
+            if !self.takes(b',')? {
+                self.mark(b'=')?;
+                break self.word("an operation")?;
+            }
+        };
+        self.to.count_statement(self.lex.token_at())?;
+        let mut args = self.arguments()?;
+        let mut attributes = if self.takes(b'[')? { self.bindings(b']')? } else { Vec::new() };
+        let kind = self.to.kind(&name);
+        if kind == OpKind::Const {
+            attributes.append(&mut args);
+            let value = attributes.into_iter().find(|(key, _)| key == "val").and_then(|(_, found)| one_value(found));
+            self.to.constant_op(outputs.into_iter().next(), value, body)?;
+        } else if kind.is_constant() || name.starts_with("constexpr_") {
+            self.count(&name, depth);
+            sort_by_name(&mut attributes);
+            attributes.append(&mut args);
+            self.to.constexpr_op(kind, attributes, outputs, body)?;
+        } else {
+            self.count(&name, depth);
+            let inputs = self.to.op_inputs(kind, &name, args, body)?;
+            let mut blocks = Vec::new();
+            while matches!(self.lex.peek()?, Token::Mark(b'(' | b'{')) {
+                blocks.push(self.block(body, depth + 1)?);
+            }
+            let outputs = self.to.op_outputs(outputs, body);
+            ops.push(Op { kind, inputs, outputs, blocks });
+        }
+        self.mark(b';')?;
+        Ok(true)
+    }
+
+    fn count(&mut self, name: &str, depth: u32) {
+        let Some(function) = self.told.functions.last_mut() else { return };
+        let counts = if depth == 0 { &mut function.counts } else { &mut function.nested };
+        match counts.get_mut(name) {
+            Some(count) => *count += 1,
+            None => {
+                counts.insert(name.to_owned(), 1);
+            }
+        }
+    }
+
+    fn block(&mut self, body: &mut Body, depth: u32) -> Result<Block, Stop> {
+        self.to.check_depth(depth, self.lex.token_at())?;
+        let mark = body.enter_block();
+        let mut block = Block { inputs: Vec::new(), outputs: Vec::new(), ops: Vec::new() };
+        if self.lex.peek()? == Token::Mark(b'(') {
+            for input in self.params()? {
+                block.inputs.push(self.to.block_input(input, body));
+            }
+        }
+        self.mark(b'{')?;
+        let outcome = self.body_of(&mut block, body, depth);
+        body.leave_block(mark);
+        outcome.map(|()| block)
+    }
+
+    /// `(type name, …)`.
+    fn params(&mut self) -> Result<Vec<(String, Typed)>, Stop> {
+        self.mark(b'(')?;
+        let mut params = Vec::new();
+        while !self.takes(b')')? {
+            let typed = self.a_type()?;
+            params.push((self.word("the name of a parameter")?, typed));
+            if !self.takes(b',')? && self.lex.peek()? != Token::Mark(b')') {
+                self.lex.next()?;
+                return Err(self.lex.unexpected("`,` or `)`"));
+            }
+        }
+        Ok(params)
+    }
+
+    /// `(name = item, …)`, in the order of the names.
+    fn arguments(&mut self) -> Result<Vec<(String, Vec<Binding>)>, Stop> {
+        self.mark(b'(')?;
+        let mut args = self.bindings(b')')?;
+        sort_by_name(&mut args);
+        Ok(args)
+    }
+
+    /// `name = item, …` up to a closing mark.
+    fn bindings(&mut self, close: u8) -> Result<Vec<(String, Vec<Binding>)>, Stop> {
+        let mut all = Vec::new();
+        while !self.takes(close)? {
+            let name = self.word("the name of an argument")?;
+            self.mark(b'=')?;
+            let mut items = Vec::new();
+            if self.takes(b'(')? {
+                while !self.takes(b')')? {
+                    items.push(self.item()?);
+                    self.takes(b',')?;
+                }
+            } else {
+                items.push(self.item()?);
+            }
+            all.push((name, items));
+            if !self.takes(b',')? && self.lex.peek()? != Token::Mark(close) {
+                self.lex.next()?;
+                return Err(self.lex.unexpected("`,` or the end of the list"));
+            }
+        }
+        Ok(all)
+    }
+
+    fn item(&mut self) -> Result<Binding, Stop> {
+        let word = self.word("a name or a constant")?;
+        Ok(match self.lex.peek()? {
+            Token::Mark(b'(' | b'<') => Binding::Value(self.value(&word)?),
+            Token::Word | Token::Text | Token::Arrow | Token::Mark(_) | Token::End => Binding::Name(word),
+        })
+    }
+
+    /// `type(literal)`, after the first word of the type.
+    fn value(&mut self, first: &str) -> Result<Constant, Stop> {
+        let at = self.lex.token_at();
+        let ty = self.rest_of_type(first)?.ty;
+        self.mark(b'(')?;
+        let store = match ty.tensor() {
+            Some(tensor) => self.literal(tensor)?,
+            None => {
+                self.lex.pass_to_close()?;
+                Store::Other
+            }
+        };
+        Ok(Constant { ty, store, at: Span { at, end: at } })
+    }
+
+    /// What stands between the brackets of a tensor's constant, and the closing one.
+    fn literal(&mut self, ty: &TensorType) -> Result<Store, Stop> {
+        if self.lex.peek()? == Token::Word && self.lex.text() == b"BLOBFILE" {
+            self.lex.next()?;
+            let store = self.blob()?;
+            self.mark(b')')?;
+            return Ok(store);
+        }
+        if ty.elements().is_none_or(|elements| elements > LITERAL_MAX as u64) {
+            let passed = self.lex.pass_to_close()?;
+            let (literal, fingerprint) = (Literal::Opaque, passed.fingerprint);
+            return Ok(Store::Told { bytes: bytes_of(ty, passed.n), literal, fingerprint });
+        }
+        let mut found = Elements::new(ty.dtype);
+        let mut depth = 0_u64;
+        loop {
+            match self.lex.next()? {
+                Token::Mark(b')' | b']' | b'}') if depth == 0 => break,
+                Token::Mark(b')' | b']' | b'}') => depth -= 1,
+                Token::Mark(b'(' | b'[' | b'{') => depth += 1,
+                Token::Mark(b',') => {}
+                Token::Word | Token::Text => found.take(self.lex.text()),
+                Token::Arrow | Token::Mark(_) | Token::End => return Err(self.lex.unexpected("a number")),
+            }
+        }
+        let (n, fingerprint) = (found.n, found.fingerprint);
+        Ok(Store::Told { bytes: bytes_of(ty, n), literal: found.finish(), fingerprint })
+    }
+
+    /// `(path = type("…"), offset = type(n))`.
+    fn blob(&mut self) -> Result<Store, Stop> {
+        self.mark(b'(')?;
+        let (mut path, mut offset) = (None, None);
+        for (key, items) in self.bindings(b')')? {
+            let literal = match one_value(items).map(|value| value.store) {
+                Some(Store::Told { literal, .. }) => literal,
+                Some(Store::Blob(..) | Store::Inline(..) | Store::Other) | None => continue,
+            };
+            match (key.as_str(), literal) {
+                ("path", Literal::Text(text)) => path = Some(text),
+                ("offset", Literal::Ints(ints)) => offset = ints.first().map(|int| *int as u64),
+                _ => {}
+            }
+        }
+        match (path, offset) {
+            (Some(path), Some(offset)) => Ok(Store::Blob(path, offset)),
+            _ => {
+                let what = "a constant in a file states no path or no offset".to_owned();
+                Err(Stop::Text { at: self.lex.token_at(), what })
+            }
+        }
+    }
+
+    fn a_type(&mut self) -> Result<Typed, Stop> {
+        let first = self.word("a type")?;
+        self.rest_of_type(&first)
+    }
+
+    /// A type after its first word. Nested types other than states are passed over: nothing needs what they hold.
+    fn rest_of_type(&mut self, first: &str) -> Result<Typed, Stop> {
+        let mut found = Typed { ty: ValueType::Other, is_state: false, odd_rank: false };
+        let mut word = first.to_owned();
+        let mut n_states = 0_u64;
+        while word == "state" && self.takes(b'<')? {
+            n_states += 1;
+            word = self.word("a type")?;
+        }
+        found.is_state = n_states > 0;
+        if word == "tensor" {
+            found.ty = ValueType::Tensor(self.tensor_type()?);
+        } else if self.takes(b'<')? {
+            if !matches!(word.as_str(), "list" | "dict" | "tuple") {
+                self.to.notes.add(self.to.file, format!("the type `{word}` is not known"));
+            }
+            self.lex.pass_to_close()?;
+        } else {
+            found.ty = ValueType::Tensor(TensorType { dtype: DType::from_name(&word), shape: Vec::new() });
+        }
+        for _ in 0..n_states {
+            self.mark(b'>')?;
+        }
+        Ok(found)
+    }
+
+    /// `<dtype, [dims]>`.
+    fn tensor_type(&mut self) -> Result<TensorType, Stop> {
+        self.mark(b'<')?;
+        let mut found = TensorType { dtype: DType::from_name(&self.word("an element type")?), shape: Vec::new() };
+        self.mark(b',')?;
+        self.mark(b'[')?;
+        while !self.takes(b']')? {
+            let dim = match self.lex.next()? {
+                Token::Mark(b'?') => Dim::Flexible,
+                Token::Word => self.dimension(),
+                Token::Text | Token::Arrow | Token::Mark(_) | Token::End => {
+                    return Err(self.lex.unexpected("a dimension"));
+                }
+            };
+            if found.shape.len() < RANK_MAX {
+                found.shape.push(dim);
+            }
+            self.takes(b',')?;
+        }
+        self.mark(b'>')?;
+        Ok(found)
+    }
+
+    fn dimension(&mut self) -> Dim {
+        let word = self.lex.text();
+        match std::str::from_utf8(word).ok().and_then(|word| word.parse::<u64>().ok()) {
+            Some(size) => Dim::Fixed(size),
+            // The name of a size that is decided at run time.
+            None if !word.first().is_some_and(u8::is_ascii_digit) => Dim::Flexible,
+            None => {
+                let at = self.lex.token_at();
+                let text =
+                    format!("at offset {at:#x}, the dimension {} is larger than can be counted", self.lex.owned());
+                self.to.notes.add(self.to.file, text);
+                Dim::Fixed(u64::MAX)
+            }
+        }
+    }
+
+    fn attributes_passed(&mut self) -> Result<(), Stop> {
+        if self.takes(b'[')? {
+            self.lex.pass_to_close()?;
+        }
+        Ok(())
+    }
+
+    fn word(&mut self, wanted: &str) -> Result<String, Stop> {
+        match self.lex.next()? {
+            Token::Word => Ok(self.lex.owned()),
+            Token::Text | Token::Arrow | Token::Mark(_) | Token::End => Err(self.lex.unexpected(wanted)),
+        }
+    }
+
+    fn keyword(&mut self, wanted: &str) -> Result<(), Stop> {
+        match self.lex.next()? {
+            Token::Word if self.lex.text() == wanted.as_bytes() => Ok(()),
+            Token::Word | Token::Text | Token::Arrow | Token::Mark(_) | Token::End => {
+                Err(self.lex.unexpected(&format!("`{wanted}`")))
+            }
+        }
+    }
+
+    fn mark(&mut self, wanted: u8) -> Result<(), Stop> {
+        if self.lex.next()? == Token::Mark(wanted) {
+            return Ok(());
+        }
+        Err(self.lex.unexpected(&format!("`{}`", char::from(wanted))))
+    }
+
+    /// Whether the next token is this mark; takes it if so.
+    fn takes(&mut self, wanted: u8) -> Result<bool, Stop> {
+        let is_next = self.lex.peek()? == Token::Mark(wanted);
+        if is_next {
+            self.lex.next()?;
+        }
+        Ok(is_next)
+    }
+}
+
+/// The elements of a short constant.
+struct Elements {
+    dtype: DType,
+    n: u64,
+    fingerprint: u64,
+    ints: Vec<i64>,
+    floats: Vec<f32>,
+    texts: Vec<String>,
+    /// Whether some element is not of the type.
+    is_odd: bool,
+}
+
+impl Elements {
+    fn new(dtype: DType) -> Self {
+        let (ints, floats, texts) = (Vec::new(), Vec::new(), Vec::new());
+        Self { dtype, n: 0, fingerprint: 0xCBF2_9CE4_8422_2325, ints, floats, texts, is_odd: false }
+    }
+
+    fn take(&mut self, element: &[u8]) {
+        self.n += 1;
+        for byte in element.iter().chain(b" ") {
+            self.fingerprint = (self.fingerprint ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01B3);
+        }
+        if self.n > LITERAL_MAX as u64 {
+            self.is_odd = true;
+        } else if self.dtype == DType::Bool {
+            match element {
+                b"true" | b"1" => self.ints.push(1),
+                b"false" | b"0" => self.ints.push(0),
+                _ => self.is_odd = true,
+            }
+        } else if self.dtype == DType::String {
+            self.texts.push(String::from_utf8_lossy(element).into_owned());
+        } else if self.dtype.is_float() {
+            match float(element) {
+                Some(value) => self.floats.push(value as f32),
+                None => self.is_odd = true,
+            }
+        } else {
+            match integer(element) {
+                Some(value) => self.ints.push(value),
+                None => self.is_odd = true,
+            }
+        }
+    }
+
+    fn finish(mut self) -> Literal {
+        match self.dtype {
+            _ if self.is_odd => Literal::Opaque,
+            DType::Unknown => Literal::Opaque,
+            DType::String if self.n == 1 => Literal::Text(self.texts.pop().unwrap_or_default()),
+            DType::String => Literal::Opaque,
+            DType::Bool => Literal::Bools(self.ints.into_iter().map(|int| int != 0).collect()),
+            dtype if dtype.is_float() => Literal::Floats(self.floats),
+            _ => Literal::Ints(self.ints),
+        }
+    }
+}
+
+/// Bytes that a constant stands for, by its type, but never more than the elements that are there.
+fn bytes_of(ty: &TensorType, n_elements: u64) -> u64 {
+    let bits = u64::from(ty.dtype.bits().unwrap_or(0));
+    ty.bytes().min(n_elements.saturating_mul(bits).div_ceil(8))
+}
+
+fn one_value(items: Vec<Binding>) -> Option<Constant> {
+    items.into_iter().find_map(|item| match item {
+        Binding::Value(value) => Some(value),
+        Binding::Name(_) => None,
+    })
+}
+
+fn sort_by_name<T>(entries: &mut [(String, T)]) {
+    entries.sort_by(|a, b| a.0.cmp(&b.0));
+}
+
+/// The operation set of a tag, by the name that specifications give it; an unknown tag is kept.
+fn opset_name(tag: &str) -> String {
+    let known = match tag {
+        "ios13" => "CoreML3",
+        "ios14" => "CoreML4",
+        "ios15" => "CoreML5",
+        "ios16" => "CoreML6",
+        "ios17" => "CoreML7",
+        "ios18" => "CoreML8",
+        "ios26" => "CoreML9",
+        other => other,
+    };
+    known.to_owned()
+}
