@@ -10,6 +10,9 @@ use super::{Entry, Limits, RangeSource, ReadError, Warning, zip};
 /// Warnings that are kept; the rest are counted.
 const WARNINGS_MAX: usize = 200;
 
+/// Characters of a warning that are kept.
+const WARNING_MAX: usize = 400;
+
 /// One file.
 #[derive(Clone)]
 pub(super) struct File {
@@ -27,7 +30,8 @@ pub(super) struct Notes {
 impl Notes {
     pub(super) fn add(&mut self, file: &str, text: impl Into<String>) {
         if self.kept.len() < WARNINGS_MAX {
-            let warning = Warning { file: file.to_owned(), text: text.into() };
+            // Names in it come from files, and one long name can be in every warning.
+            let warning = Warning { file: short(file, WARNING_MAX), text: short(&text.into(), WARNING_MAX) };
             if !self.kept.contains(&warning) {
                 self.kept.push(warning);
             }
@@ -42,6 +46,14 @@ impl Notes {
             self.kept.push(Warning { file: String::new(), text });
         }
         self.kept
+    }
+}
+
+/// The start of a text that may be as long as a file allows.
+pub(super) fn short(text: &str, n_chars: usize) -> String {
+    match text.char_indices().nth(n_chars) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
     }
 }
 

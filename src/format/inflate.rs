@@ -1,8 +1,8 @@
 //! A deflated zip entry as a [`RangeSource`].
 //!
 //! Bytes are inflated only as far as something reads, and at most [`KEEP`] of them are held: a forward reader sees a
-//! stream, whatever size the entry claims. A step back inside what is held is free; further back starts over, a
-//! limited number of times, so that hostile input cannot buy time.
+//! stream, whatever size the entry claims. A step back inside what is held is free; further back starts over, for a
+//! limited number of bytes in all, so that hostile input cannot buy time. An entry that nothing reads costs nothing.
 
 use std::{cell::RefCell, rc::Rc};
 
@@ -19,8 +19,10 @@ const KEEP: usize = 32 << 20;
 const INPUT: u64 = 64 * 1024;
 /// Inflated bytes that are asked for at a time.
 const OUTPUT: usize = 128 * 1024;
-/// Times that the entry is inflated from its start again.
-const RESTARTS: u32 = 32;
+/// Bytes that may be inflated again because something steps back to before what is held.
+const AGAIN_MAX: u64 = 2 << 30;
+/// Largest entry that is read: protobuf itself ends here.
+const LEN_MAX: u64 = 2 << 30;
 
 /// A deflated range of an archive.
 pub(super) struct Inflated {
@@ -32,8 +34,10 @@ pub(super) struct Inflated {
     state: RefCell<State>,
 }
 
+#[derive(Default)]
 struct State {
-    decoder: Box<InflateState>,
+    /// Made when the first byte is read: it takes more memory than an entry of an archive's directory.
+    decoder: Option<Box<InflateState>>,
     /// Compressed bytes that the decoder has taken.
     taken: u64,
     input: Vec<u8>,
@@ -43,23 +47,14 @@ struct State {
     held_from: u64,
     held: Vec<u8>,
     crc: u32,
-    restarts: u32,
+    /// Bytes that were inflated again.
+    again: u64,
 }
 
 impl Inflated {
     /// `compressed` bytes at `start` that the directory says inflate to `len` bytes with the checksum `crc`.
     pub(super) fn new(archive: Rc<dyn RangeSource>, start: u64, compressed: u64, len: u64, crc: u32) -> Self {
-        let state = State {
-            decoder: InflateState::new_boxed(DataFormat::Raw),
-            taken: 0,
-            input: Vec::new(),
-            input_at: 0,
-            held_from: 0,
-            held: Vec::new(),
-            crc: 0,
-            restarts: 0,
-        };
-        Self { archive, start, compressed, len, crc, state: RefCell::new(state) }
+        Self { archive, start, compressed, len, crc, state: RefCell::default() }
     }
 
     fn step(&self, state: &mut State) -> Result<(), String> {
@@ -75,7 +70,8 @@ impl Inflated {
         state.held.resize(from + left.min(OUTPUT as u64) as usize, 0);
         let input = state.input.get(state.input_at..).unwrap_or_default();
         let output = state.held.get_mut(from..).unwrap_or_default();
-        let result = inflate(&mut state.decoder, input, output, MZFlush::None);
+        let decoder = state.decoder.get_or_insert_with(|| InflateState::new_boxed(DataFormat::Raw));
+        let result = inflate(decoder, input, output, MZFlush::None);
         state.input_at += result.bytes_consumed;
         state.held.truncate(from + result.bytes_written);
         state.crc = crc32(state.crc, state.held.get(from..).unwrap_or_default());
@@ -96,15 +92,11 @@ impl Inflated {
 
     fn advance_to(&self, state: &mut State, offset: u64, end: u64) -> Result<(), String> {
         if offset < state.held_from {
-            if state.restarts >= RESTARTS {
+            let again = state.again + state.held_from + state.held.len() as u64;
+            if again > AGAIN_MAX {
                 return Err("the archive must be unzipped first: it cannot be read in order".to_owned());
             }
-            state.restarts += 1;
-            state.decoder.reset(DataFormat::Raw);
-            (state.taken, state.held_from, state.crc) = (0, 0, 0);
-            state.input.clear();
-            state.input_at = 0;
-            state.held.clear();
+            *state = State { again, ..State::default() };
         }
         while state.held_from + (state.held.len() as u64) < end {
             self.step(state)?;
@@ -130,6 +122,9 @@ impl RangeSource for Inflated {
 
     fn read_at(&self, offset: u64, into: &mut [u8]) -> Result<(), String> {
         let end = offset.checked_add(into.len() as u64).filter(|end| *end <= self.len).ok_or("past the end")?;
+        if self.len > LEN_MAX {
+            return Err("the file is compressed and larger than 2 GiB: unzip the archive first".to_owned());
+        }
         let Ok(mut state) = self.state.try_borrow_mut() else { return Err("the archive is being read".to_owned()) };
         self.advance_to(&mut state, offset, end)?;
         let from = (offset - state.held_from) as usize;

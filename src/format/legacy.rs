@@ -9,6 +9,7 @@ use std::collections::HashMap;
 
 use super::{
     ReadError,
+    files::short,
     graph::Programs,
     wire::{Payload, Span},
 };
@@ -56,6 +57,9 @@ fn inside(message: u32, field: u32) -> Inside {
         _ => Inside::Nothing,
     }
 }
+
+/// Characters of a layer's name that each of its weights carries.
+const NAME_MAX: usize = 100;
 
 /// The network being read.
 #[derive(Default)]
@@ -167,7 +171,10 @@ impl Programs<'_, '_> {
                 let Payload::Bytes(span) = field.value else { continue };
                 match inside(message, field.number) {
                     Inside::Weights(param) => {
-                        let Some(weight) = self.weight_params(span, format!("{name}.{param}"))? else { continue };
+                        let Some(weight) = self.weight_params(span, format!("{}.{param}", short(name, NAME_MAX)))?
+                        else {
+                            continue;
+                        };
                         let consumer = Consumer { op: op.kind, param: param.to_owned() };
                         let value = net.weight(&mut self.model, weight, consumer);
                         op.inputs.push((self.model.names.intern(param), vec![value]));

@@ -81,12 +81,14 @@ pub(super) fn read(file: &File, root: &str, files: &[File], notes: &mut Notes) -
             }
         },
     };
-    for path in &items {
+    for path in items.iter().filter(|path| base_name(path).contains('.')).take(ITEMS_USUAL) {
         let full = join(root, path);
+        // The files are in the order of their paths; a folder is there when something is inside it.
+        let from = files.partition_point(|file| file.path < full);
+        let mut near = files.iter().skip(from).take_while(|file| file.path.starts_with(&full));
+        let exists = near.any(|file| file.path == full || inside(&file.path, &full).is_some());
         // A folder without files (weights that are all inline) is in no list of files.
-        let is_file = base_name(path).contains('.');
-        let exists = files.iter().any(|file| file.path == full || inside(&file.path, &full).is_some());
-        if is_file && !exists && *path != model && items.len() <= ITEMS_USUAL {
+        if !exists && *path != model {
             notes.add(&full, "the manifest lists it, but it is not there: Core ML refuses such a package");
         }
     }

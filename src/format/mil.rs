@@ -18,6 +18,10 @@ impl Programs<'_, '_> {
         while let Some(field) = self.wire.next(&mut program)? {
             if let (2, Payload::Bytes(entry)) = (field.number, field.value) {
                 let (name, value) = self.wire.map_entry(entry)?;
+                if functions.len() + self.model.functions.len() >= self.limits.functions {
+                    let what = format!("the model has more than {} functions", self.limits.functions);
+                    return Err(self.wire.error(entry.at, what, "it is larger than this planner can show"));
+                }
                 functions.retain(|(known, _)| *known != name);
                 functions.push((name, value));
             }

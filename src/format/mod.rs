@@ -178,6 +178,8 @@ impl std::error::Error for ReadError {}
 pub struct Limits {
     /// Operations of all functions together.
     pub ops: usize,
+    /// Functions of all models together; the most that anyone ships is a few dozen.
+    pub functions: usize,
     /// Nested blocks. Core ML's own reader gives up at 100 nested protobuf messages, which is fewer blocks than this.
     pub depth: u32,
     /// Files of an artefact or an archive.
@@ -188,7 +190,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { ops: 5_000_000, depth: 64, files: 200_000, models: 10_000 }
+        Self { ops: 5_000_000, functions: 10_000, depth: 64, files: 200_000, models: 10_000 }
     }
 }
 

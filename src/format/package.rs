@@ -16,6 +16,9 @@ use crate::model::Model;
 
 const WANTED: &str = "give an .mlpackage or .mlmodelc folder, an .mlmodel file, or a zip of one";
 
+/// Longest name of a pipeline's model that its functions carry.
+const PREFIX_MAX: usize = 100;
+
 /// See [`super::open`].
 pub(super) fn open(entries: Vec<Entry>, limits: &Limits) -> Result<Package, ReadError> {
     let mut notes = Notes::default();
@@ -47,16 +50,14 @@ struct Found {
 }
 
 fn find(dropped: &str, files: &[File], notes: &mut Notes) -> Result<Found, ReadError> {
-    let manifests: Vec<&File> = files.iter().filter(|file| manifest::is_manifest(&file.path)).collect();
-    // A package inside a package's data is data.
-    let outer = |file: &&&File| {
-        let root = folder(&file.path);
-        !manifests.iter().any(|other| {
-            let around = folder(&other.path);
-            around.len() < root.len() && inside(root, around).is_some()
-        })
-    };
-    let roots: Vec<&&File> = manifests.iter().filter(outer).collect();
+    let mut roots: Vec<&File> = files.iter().filter(|file| manifest::is_manifest(&file.path)).collect();
+    // In the order of their folders each is followed by those inside it: a package inside a package's data is data.
+    let around = |file: &File| file.path.len() - base_name(&file.path).len();
+    let folder_of = |file: &'_ &File| file.path.get(..around(file)).unwrap_or_default().to_owned();
+    roots.sort_by_cached_key(folder_of);
+    roots.dedup_by(|later, earlier| {
+        later.path.as_bytes().starts_with(earlier.path.as_bytes().get(..around(earlier)).unwrap_or_default())
+    });
     match roots.as_slice() {
         [] => {}
         [file, others @ ..] => {
@@ -191,9 +192,11 @@ fn read(found: Found, files: &[File], limits: &Limits, mut notes: Notes) -> Resu
     };
     let interfaces = models(&mut reading, &head)?;
     let Programs { blobs, model, mut notes, .. } = reading;
+    let mut items: Vec<&str> = found.items.iter().map(String::as_str).collect();
+    items.sort_unstable();
     let mut unaccounted_bytes = blobs.unaccounted(&mut notes);
     for (at, other) in files.iter().enumerate() {
-        let is_item = found.items.contains(&other.path) || other.path == found.spec;
+        let is_item = items.binary_search(&other.path.as_str()).is_ok() || other.path == found.spec;
         if found.format == PackageFormat::MlPackage && !is_item && !blobs.is_used(at) {
             notes.add(&other.path, "nothing in the package refers to this file");
             unaccounted_bytes += other.source.len();
@@ -241,6 +244,8 @@ fn models(reading: &mut Programs<'_, '_>, head: &spec::Head) -> Result<Vec<Inter
             303 | 403 | 500 => reading.neural_network(head.body, format!("{prefix}main"))?,
             200..=202 => {
                 let mut inner = stages(reading, &head)?;
+                // Every model under it carries the prefix, so it is short.
+                let prefix = if prefix.len() > PREFIX_MAX { format!("…{n_models}/") } else { prefix.clone() };
                 inner.iter_mut().for_each(|stage| {
                     stage.prefix = format!("{prefix}{}/", stage.prefix);
                     stage.depth = depth + 1;
@@ -250,6 +255,10 @@ fn models(reading: &mut Programs<'_, '_>, head: &spec::Head) -> Result<Vec<Inter
             _ => {}
         }
         for mut interface in interfaces {
+            if all.len() >= reading.limits.functions {
+                let what = format!("the model has more than {} functions", reading.limits.functions);
+                return Err(reading.wire.error(head.body.at, what, "it is larger than this planner can show"));
+            }
             interface.function.insert_str(0, &prefix);
             all.push(interface);
         }
@@ -292,11 +301,16 @@ fn stages(reading: &mut Programs<'_, '_>, head: &spec::Head) -> Result<Vec<Waiti
             _ => {}
         }
     }
+    let mut sorted = names.clone();
+    sorted.sort_unstable();
+    let is_unique = |name: &String| {
+        let from = sorted.partition_point(|other| other < name);
+        sorted.get(from + 1) != Some(name)
+    };
     let mut stages = Vec::with_capacity(spans.len());
     for (at, span) in spans.into_iter().enumerate() {
         let head = spec::head(reading.wire, span, reading.file, &mut reading.notes)?;
-        let named =
-            names.get(at).filter(|name| !name.is_empty() && names.iter().filter(|other| other == name).count() == 1);
+        let named = names.get(at).filter(|name| !name.is_empty() && name.len() <= PREFIX_MAX && is_unique(name));
         let prefix = named.cloned().unwrap_or_else(|| format!("model{at}"));
         stages.push(Waiting { head, prefix, depth: 0 });
     }

@@ -14,9 +14,11 @@ use crate::model::{
 };
 
 /// Steps of a chain that are followed; the longest that coremltools writes has three.
-const CHAIN_MAX: usize = 64;
+const CHAIN_MAX: usize = 16;
+/// Arguments of a step that are kept; the operation with the most has six, and each may be there once.
+const ARGS_MAX: usize = 16;
 /// Parts of a weight that are kept; the most that coremltools writes is six.
-const PARTS_MAX: usize = 256;
+const PARTS_MAX: usize = 32;
 
 /// A stored constant.
 #[derive(Clone, Debug)]
@@ -129,7 +131,8 @@ impl Stored {
 
     /// Adds the function's weights to the model and links its values to them; says which chains have no root.
     pub(super) fn finish(&mut self, model: &mut Model, rows: &mut Rows, values: &mut [Value]) -> Vec<ValueId> {
-        let exprs = std::mem::take(&mut self.exprs);
+        let mut exprs = std::mem::take(&mut self.exprs);
+        exprs.iter_mut().for_each(|expr| expr.args.truncate(ARGS_MAX));
         for (at, expr) in (0..).zip(&exprs) {
             for (_, arg) in &expr.args {
                 if let Arg::Value(value) = arg {

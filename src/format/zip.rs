@@ -33,6 +33,8 @@ pub(super) fn is_zip(source: &dyn RangeSource, file: &str) -> bool {
 pub(super) fn list(archive: Rc<dyn RangeSource>, file: &str, limits: &Limits) -> Result<Vec<Zipped>, ReadError> {
     let mut window = Window::new(archive.as_ref(), file);
     let directory = find_end(&mut window)?;
+    // The directory and the headers it points at are read in turn: a window for each keeps both in order.
+    let mut headers = Window::new(archive.as_ref(), file);
     let mut files = Vec::new();
     let mut at = directory.at;
     for _ in 0..directory.n_entries {
@@ -71,7 +73,7 @@ pub(super) fn list(archive: Rc<dyn RangeSource>, file: &str, limits: &Limits) ->
             sizes,
             shift: directory.shift,
         };
-        let source = entry.open(&archive, &mut window);
+        let source = entry.open(&archive, &mut headers);
         files.push(Zipped { path: name, source });
     }
     Ok(files)

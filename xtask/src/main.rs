@@ -1,9 +1,11 @@
 //! `cargo xtask`: sets up what is missing, then builds, serves or tests.
 //!
 //! `serve [--port N]` builds the page and serves it on this machine. `test` is everything CI runs. `build` makes the
-//! static site in `dist/`. `size` measures it. `offline` lists its files for the service worker. No dependencies: it must build in a second on a machine with nothing.
+//! static site in `dist/`. `size` measures it. `offline` lists its files for the service worker. `fuzz` looks for inputs
+//! that break the reader. No dependencies: it must build in a second on a machine with nothing.
 
 mod check;
+mod fuzz;
 mod offline;
 mod run;
 mod size;
@@ -16,7 +18,8 @@ cargo xtask serve [--port N]   build the page and serve it on http://127.0.0.1:8
 cargo xtask test               everything: format, lints, tests, the site, its size, a real browser
 cargo xtask build              the static site, in dist/
 cargo xtask size               what the page weighs over the network
-cargo xtask offline            the list of files that are kept for use without a network (a hook of trunk calls it)";
+cargo xtask offline            the list of files that are kept for use without a network (a hook of trunk calls it)
+cargo xtask fuzz [TARGET] [N]  fuzzes the reader for N seconds a target (60); needs a nightly compiler";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -28,6 +31,9 @@ fn main() -> ExitCode {
         ["offline"] => offline::write(),
         ["size"] => size::report(size::Gate::Off),
         ["test"] => check::everything(),
+        ["fuzz"] => fuzz::all("60"),
+        ["fuzz", target] => fuzz::one(target, "60"),
+        ["fuzz", target, seconds] => fuzz::one(target, seconds),
         _ => {
             println!("{HELP}");
             return if words.is_empty() || words == ["--help"] { ExitCode::SUCCESS } else { ExitCode::from(2) };

@@ -13,6 +13,8 @@ use crate::run::{command, output, root, run};
 
 /// Needs no newer Rust than the project.
 const TRUNK: &str = "0.21.14";
+/// Drives libFuzzer.
+const CARGO_FUZZ: &str = "0.13.2";
 /// As in Trunk.toml.
 const BINARYEN: &str = "132.0.0";
 
@@ -37,6 +39,17 @@ pub fn web() -> Result<OsString, String> {
     folders.extend(crate_tool("trunk", "trunk", TRUNK, true)?);
     folders.extend(crate_tool("wasm-bindgen", "wasm-bindgen-cli", &locked("wasm-bindgen")?, false)?);
     folders.extend(binaryen()?);
+    let own = env::var_os("PATH").unwrap_or_default();
+    env::join_paths(folders.into_iter().chain(env::split_paths(&own))).map_err(|error| error.to_string())
+}
+
+/// The search path that finds `cargo-fuzz`, which is installed when it is missing.
+pub fn fuzz() -> Result<OsString, String> {
+    let nightly = output(command("rustup", &["run", "nightly", "rustc", "--version"], None));
+    if nightly.is_none() {
+        return Err("fuzzing needs a nightly compiler: rustup toolchain install nightly --profile minimal".to_owned());
+    }
+    let folders = crate_tool("cargo-fuzz", "cargo-fuzz", CARGO_FUZZ, true)?;
     let own = env::var_os("PATH").unwrap_or_default();
     env::join_paths(folders.into_iter().chain(env::split_paths(&own))).map_err(|error| error.to_string())
 }
