@@ -9,7 +9,7 @@ use std::{
     sync::atomic::{AtomicUsize, Ordering},
 };
 
-use coreml_planner::catalog::{Catalog, DeviceKind, Fact, FactKind, Soc, TopsMeaning};
+use coreml_planner::catalog::{Catalog, DeviceKind, Fact, FactKind, RuleTexts, Rulebook, Soc, TopsMeaning};
 
 #[path = "../src/catalog/pack.rs"]
 mod pack;
@@ -86,8 +86,8 @@ fn check_files(files: &[(&str, &str)], expected: &[&str]) {
 fn rows_without_a_mistake_are_packed() {
     check(&[SOC, DEVICE, LIMIT].concat(), &[]);
     let folder = Folder::new(&[("a.toml", SOURCES), ("b.toml", &[SOC, DEVICE, LIMIT].concat())]);
-    let bytes = pack::pack(&folder.0).expect("no complaint");
-    let catalog: Catalog = postcard::from_bytes(&bytes).expect("the library's own shape");
+    let packed = pack::pack(&folder.0).expect("no complaint");
+    let catalog: Catalog = postcard::from_bytes(&packed.catalog).expect("the library's own shape");
     assert_eq!(catalog.soc("m9").and_then(|soc| soc.memory_gbs.as_ref()).map(|fact| fact.value), Some(300.0));
     assert_eq!(catalog.device("mac-mini-m9").map(|device| device.ram_gib.clone()), Some(vec![16.0, 32.0]));
     assert_eq!(catalog.limit("bag").and_then(|limit| limit.bytes), Some(2e9));
@@ -207,10 +207,14 @@ fn an_unknown_field_is_refused_in_every_file_that_has_one() {
 #[test]
 fn the_packed_bytes_are_those_of_the_data_folder() {
     let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/data");
-    let bytes = pack::pack(&data).expect("no complaint about our own data");
-    let catalog: Catalog = postcard::from_bytes(&bytes).expect("the library's own shape");
+    let packed = pack::pack(&data).expect("no complaint about our own data");
+    let catalog: Catalog = postcard::from_bytes(&packed.catalog).expect("the library's own shape");
     assert_eq!(&catalog, Catalog::get());
-    assert_eq!(pack::pack(&data), Ok(bytes));
+    let rules: Rulebook = postcard::from_bytes(&packed.rules).expect("the library's own shape");
+    assert_eq!(&rules, Rulebook::get());
+    let texts: RuleTexts = postcard::from_bytes(&packed.texts).expect("the library's own shape");
+    assert_eq!(&texts, RuleTexts::get());
+    assert_eq!(pack::pack(&data), Ok(packed));
 }
 
 const SOCS: [&str; 33] = [

@@ -6,7 +6,12 @@
 //! (`estimate`), and any code that decides by a device's name.
 
 pub mod arch;
+mod rule;
 mod schema;
+
+pub use rule::{
+    Charges, CostClass, CostRow, Effect, Rule, RuleText, RuleTexts, Rulebook, Test, Trust, WeightTest, WeightTrait,
+};
 
 pub use schema::{
     AppMemory, Catalog, Coefficient, Confidence, Device, DeviceKind, Fact, FactKind, Limit, OsFamily, Preset,
@@ -17,6 +22,27 @@ use std::sync::LazyLock;
 
 static PACKED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/catalog.bin"));
 static CATALOG: LazyLock<Catalog> = LazyLock::new(|| postcard::from_bytes(PACKED).unwrap_or_default());
+
+static PACKED_RULES: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/rules.bin"));
+static RULES: LazyLock<Rulebook> = LazyLock::new(|| postcard::from_bytes(PACKED_RULES).unwrap_or_default());
+static PACKED_TEXTS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/rule_texts.bin"));
+static TEXTS: LazyLock<RuleTexts> = LazyLock::new(|| postcard::from_bytes(PACKED_TEXTS).unwrap_or_default());
+
+impl Rulebook {
+    /// The placement rules that were packed into this build.
+    #[must_use]
+    pub fn get() -> &'static Self {
+        &RULES
+    }
+}
+
+impl RuleTexts {
+    /// The words of the rules. Whoever never asks for them does not link them.
+    #[must_use]
+    pub fn get() -> &'static Self {
+        &TEXTS
+    }
+}
 
 impl Catalog {
     /// The catalogue that was packed into this build.

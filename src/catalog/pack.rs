@@ -15,6 +15,9 @@ mod arch;
 mod check;
 #[path = "pack/rows.rs"]
 mod rows;
+mod rule;
+#[path = "pack/rules.rs"]
+mod rules;
 mod schema;
 
 use std::{
@@ -26,8 +29,19 @@ pub use check::Problem;
 use check::{Packer, Text};
 use rows::File;
 
+/// What a build packs: three blobs, so that whoever needs one links one.
+#[derive(Debug, PartialEq)]
+pub struct Packed {
+    /// The catalogue.
+    pub catalog: Vec<u8>,
+    /// Placement rules and the planner's costs, without words.
+    pub rules: Vec<u8>,
+    /// The words of the rules.
+    pub texts: Vec<u8>,
+}
+
 /// Reads, checks and packs every TOML file under a folder.
-pub fn pack(data: &Path) -> Result<Vec<u8>, Vec<Problem>> {
+pub fn pack(data: &Path) -> Result<Packed, Vec<Problem>> {
     let unreadable = |path: &Path| {
         let path = path.to_owned();
         move |error: io::Error| vec![Problem { file: path, line: 1, what: error.to_string() }]
@@ -58,12 +72,20 @@ pub fn pack(data: &Path) -> Result<Vec<u8>, Vec<Problem>> {
     for (file, text) in &files {
         packer.socs(file, text);
     }
+    for (file, text) in &files {
+        packer.rule_sources(file, text);
+    }
     for (file, text) in files {
+        packer.rules(&file, &text);
         packer.rows(file, &text);
     }
     if packer.problems.is_empty() {
-        postcard::to_allocvec(&packer.catalog)
-            .map_err(|error| vec![Problem { file: data.to_owned(), line: 1, what: error.to_string() }])
+        let failed = |error: postcard::Error| vec![Problem { file: data.to_owned(), line: 1, what: error.to_string() }];
+        Ok(Packed {
+            catalog: postcard::to_allocvec(&packer.catalog).map_err(failed)?,
+            rules: postcard::to_allocvec(&packer.rulebook).map_err(failed)?,
+            texts: postcard::to_allocvec(&packer.rule_texts).map_err(failed)?,
+        })
     } else {
         Err(packer.problems)
     }
@@ -85,10 +107,15 @@ fn main() {
     println!("cargo::rerun-if-changed=assets/data");
     println!("cargo::rerun-if-changed=src/catalog");
     match pack(Path::new("assets/data")) {
-        Ok(bytes) => {
-            let out = PathBuf::from(std::env::var_os("OUT_DIR").unwrap_or_default()).join("catalog.bin");
-            if let Err(error) = fs::write(&out, bytes) {
-                println!("cargo::error={}: {error}", out.display());
+        Ok(packed) => {
+            let folder = PathBuf::from(std::env::var_os("OUT_DIR").unwrap_or_default());
+            let files =
+                [("catalog.bin", packed.catalog), ("rules.bin", packed.rules), ("rule_texts.bin", packed.texts)];
+            for (name, bytes) in files {
+                let out = folder.join(name);
+                if let Err(error) = fs::write(&out, bytes) {
+                    println!("cargo::error={}: {error}", out.display());
+                }
             }
         }
         Err(problems) => {

@@ -15,19 +15,13 @@ use super::verdict::os_level;
 /// Specification versions at which Core ML changed how it takes compressed weights.
 const SPEC_IOS17: u32 = 8;
 
-/// What each weight costs each unit, and which ones the Neural Engine refuses.
-pub(super) fn loads(
-    model: &Model,
-    variant: &Variant,
-    stored: &Stored,
-    machine: &Machine,
-) -> (Vec<WeightLoad>, Vec<bool>) {
+/// What each weight costs each unit.
+pub(super) fn loads(model: &Model, variant: &Variant, stored: &Stored, machine: &Machine) -> Vec<WeightLoad> {
     let bytes_per_element = match variant.precision {
         Precision::Fp32 => 4.0,
         Precision::Fp16 | Precision::W8A8 => 2.0,
     };
     let mut loads = Vec::with_capacity(model.weights.len());
-    let mut refuses = Vec::with_capacity(model.weights.len());
     for (weight, kept) in model.weights.iter().zip(&stored.weights) {
         let copies = f64::from(weight.copies.max(1));
         let elements = weight.elements() as f64;
@@ -38,9 +32,8 @@ pub(super) fn loads(
             elements: if form == Form::Plain { 0.0 } else { elements },
             carriage: Unit::EVERY.map(|unit| carriage(form, variant.runtime, unit, machine)),
         });
-        refuses.push(form == Form::Blocks);
     }
-    (loads, refuses)
+    loads
 }
 
 /// What matters of an encoding for the unit that reads it.

@@ -11,9 +11,10 @@ pub use memory::{Memory, activation_peak};
 pub use verdict::{LimitKind, Status, Verdict, Weight as VerdictWeight, overall};
 
 use crate::{
+    catalog::WeightTrait,
     machine::{Coef, Machine, Share},
     model::{Model, OpKind, Role},
-    placement::{self, Plan, Prepared, Reason},
+    placement::{self, Ask, Placed, Plan, Prepared, Traits},
     scenario::Units,
     units::{Bytes, Figure, Quantity, Seconds, TokensPerSec, tokens_per_second},
     variant::{Compression, Precision, Runtime, Stored, Variant},
@@ -98,13 +99,14 @@ impl<'a> Subject<'a> {
     #[must_use]
     pub fn estimate(&self, variant: &Variant, stored: &Stored, units: Units) -> Estimate {
         let machine = self.machine;
-        let (loads, refuses) = carriage::loads(self.model, variant, stored, machine);
-        let gate = self.gate(variant, stored);
+        let loads = carriage::loads(self.model, variant, stored, machine);
+        let traits = placement::weight_traits(self.model, stored);
+        let ask = self.ask(variant, stored, units, &traits);
         let too_old = self.needed_spec(variant) > verdict::os_level(machine.os, machine.os_version);
         let plans: Option<Vec<Plan>> = self
             .functions
             .iter()
-            .map(|function| function.plan(machine, variant.runtime, variant.precision, units, gate, &loads, &refuses))
+            .map(|function| function.plan(machine, variant.runtime, &ask, &loads, &traits))
             .collect();
         let has_ops = self.functions.iter().any(|function| !function.ops.is_empty());
         let speeds = match &plans {
@@ -170,12 +172,40 @@ impl<'a> Subject<'a> {
         }
     }
 
-    /// What keeps the whole graph off the Neural Engine.
-    fn gate(&self, variant: &Variant, stored: &Stored) -> Option<Reason> {
-        if variant.precision == Precision::Fp32 {
-            return Some(Reason::Fp32);
+    /// What a plan of a variant is asked for.
+    fn ask(&self, variant: &Variant, stored: &Stored, units: Units, traits: &[Traits]) -> Ask {
+        Ask {
+            units,
+            precision: variant.precision,
+            weight_bytes: stored.weight_file as f64,
+            has_blocks: traits.iter().any(|own| own.has(WeightTrait::PerBlock)),
         }
-        (stored.weight_file as f64 > verdict::ane_weight_file_limit()).then_some(Reason::WeightFile)
+    }
+
+    /// Every function with every operation placed, in a variant on a choice of units; empty when nothing can be planned.
+    #[must_use]
+    pub fn place(&self, variant: &Variant, stored: &Stored, units: Units) -> Vec<Placed> {
+        let loads = carriage::loads(self.model, variant, stored, self.machine);
+        let traits = placement::weight_traits(self.model, stored);
+        let ask = self.ask(variant, stored, units, &traits);
+        let each = self.functions.iter().filter_map(|function| {
+            let plan = function.plan(self.machine, variant.runtime, &ask, &loads, &traits)?;
+            Some(placement::place(self.model, function, &plan, self.machine, &ask, &traits))
+        });
+        each.collect()
+    }
+
+    /// The variant that leaves a model as it is: an opened file's own precision, fp16 for a preset.
+    #[must_use]
+    pub fn own_variant(&self) -> Variant {
+        let precision = self.functions.first().map_or(Precision::Fp16, |function| function.written_in);
+        Variant { runtime: Runtime::CoreMl, precision, compression: Compression::None }
+    }
+
+    /// Whether the OS loads a variant of the model.
+    #[must_use]
+    pub fn loads_on(&self, variant: &Variant) -> bool {
+        self.needed_spec(variant) <= verdict::os_level(self.machine.os, self.machine.os_version)
     }
 
     fn prefill(&self, plans: &[Plan]) -> Result<(u32, Figure<Seconds>), Absent> {

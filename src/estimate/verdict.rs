@@ -91,14 +91,8 @@ pub fn overall(verdicts: &[Verdict]) -> Option<&Verdict> {
 /// The Core ML specification version that an OS version loads; 0 when it is older than Core ML programs.
 #[must_use]
 pub(super) fn os_level(os: OsFamily, version: u8) -> u32 {
-    let ios = match (os, version) {
-        (_, 26..) => return 10,
-        (OsFamily::Macos, version) => version + 3,
-        (OsFamily::Watchos, version) => version + 7,
-        (OsFamily::Visionos, version) => version + 16,
-        (OsFamily::Ios | OsFamily::Ipados | OsFamily::Tvos, version) => version,
-    };
-    match ios {
+    match crate::machine::ios_level(os, version) {
+        26.. => 10,
         18.. => 9,
         17 => 8,
         16 => 7,
@@ -107,11 +101,6 @@ pub(super) fn os_level(os: OsFamily, version: u8) -> u32 {
         13 => 4,
         _ => 0,
     }
-}
-
-/// The largest weight file that the Neural Engine's loader takes, in bytes.
-pub(super) fn ane_weight_file_limit() -> f64 {
-    limit_bytes("ane-weight-file").map_or(f64::INFINITY, Quantity::get)
 }
 
 fn limit_bytes(id: &str) -> Option<Bytes> {

@@ -28,7 +28,7 @@ mod zip;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Model, OnDisk};
+use crate::model::{Flexibility, Model, OnDisk};
 
 /// Bytes that can be read by ranges: a file, a `Blob`, a stored zip entry.
 pub trait RangeSource {
@@ -199,7 +199,25 @@ pub fn open(entries: Vec<Entry>, limits: &Limits) -> Result<Package, ReadError> 
     let mut package = package::open(entries, limits)?;
     package.model.name.clone_from(&package.name);
     package.model.on_disk = Some(on_disk(&package.files));
+    package.model.flexible = package.interfaces.iter().filter_map(flexible).collect();
     Ok(package)
+}
+
+/// How the inputs of a function vary, when they do: the widest range counts, and a range more than a list.
+fn flexible(interface: &Interface) -> Option<(String, Flexibility)> {
+    let mut found = None;
+    for dim in interface.inputs.iter().flat_map(|input| &input.shape) {
+        found = match (dim, found) {
+            (FeatureDim::Range(low, high), before) => {
+                let own = high.map_or(u64::MAX, |high| high.saturating_sub(*low));
+                let span = if let Some(Flexibility::Range { span }) = before { own.max(span) } else { own };
+                Some(Flexibility::Range { span })
+            }
+            (FeatureDim::OneOf(_), None) => Some(Flexibility::Listed),
+            (FeatureDim::OneOf(_) | FeatureDim::Fixed(_), before) => before,
+        };
+    }
+    Some((interface.function.clone(), found?))
 }
 
 fn on_disk(files: &[FileSize]) -> OnDisk {

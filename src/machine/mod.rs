@@ -392,7 +392,36 @@ fn share_of_ram(
     Some(Figure::range(of((low + high) / 2.0), of(low), of(high), Basis::Assumed))
 }
 
+/// The iOS release that an OS version goes with: macOS 15, watchOS 11 and visionOS 2 with iOS 18.
+#[must_use]
+pub fn ios_level(os: OsFamily, version: u8) -> u8 {
+    match (os, version) {
+        (_, 26..) => version,
+        (OsFamily::Macos, version) => version + 3,
+        (OsFamily::Watchos, version) => version + 7,
+        (OsFamily::Visionos, version) => version + 16,
+        (OsFamily::Ios | OsFamily::Ipados | OsFamily::Tvos, version) => version,
+    }
+}
+
 impl Machine {
+    /// The iOS release that its OS goes with.
+    #[must_use]
+    pub fn ios_level(&self) -> u8 {
+        ios_level(self.os, self.os_version)
+    }
+
+    /// FP32 rate of its GPU as a multiple of the M1's, from cores and clocks; 1 when nobody knows.
+    #[must_use]
+    pub fn gpu_size(&self) -> f64 {
+        let Some(soc) = self.soc else { return 1.0 };
+        let rate = |soc: &Soc| soc.gpu_fp32_tflops.as_ref().map(|fact| fact.value);
+        match (rate(soc), Catalog::get().soc("m1").and_then(rate)) {
+            (Some(own), Some(m1)) if m1 > 0.0 => own / m1,
+            _ => 1.0,
+        }
+    }
+
     /// What a compute unit sustains under a runtime; `None` when the device has no such unit.
     #[must_use]
     pub fn engine(&self, runtime: Runtime, unit: Unit) -> Option<&Engine> {

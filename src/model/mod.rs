@@ -43,6 +43,22 @@ pub struct Model {
     pub weights: Vec<Weight>,
     /// Sizes of the files it was read from; `None` for a model that is not from a file.
     pub on_disk: Option<OnDisk>,
+    /// Functions whose inputs vary in shape, by name, and how.
+    pub flexible: Vec<(String, Flexibility)>,
+}
+
+/// How the shapes of a function's inputs vary.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Flexibility {
+    /// Not at all.
+    Fixed,
+    /// A list of shapes.
+    Listed,
+    /// A range of sizes.
+    Range {
+        /// The widest range: its last size less its first.
+        span: u64,
+    },
 }
 
 /// Sizes of the files of a package.

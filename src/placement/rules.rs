@@ -1,168 +1,149 @@
-//! Which compute units may run an operation, and why not.
+//! The placement rules of this build, looked up by operation.
 //!
-//! These are the rules that every source agrees on (confidence A and B of the fact base): element types, ranks,
-//! dimensions and the list of operations without a Neural Engine path. Absent on purpose: cost. An operation that no
-//! rule names is taken as eligible.
+//! Rules are data (`assets/data/rules.toml`); what they test is code (`predicate` for one operation, `gates` for a whole
+//! function). Invariants: rules apply in the order of the table; one that is bound to a release or a generation of
+//! Neural Engines applies inside its bounds only, and to an unknown generation always. Absent on purpose: words.
 
-use serde::{Deserialize, Serialize};
+use std::sync::LazyLock;
 
 use crate::{
+    catalog::{Effect, Rule, Rulebook, Test, WeightTrait},
     machine::Machine,
-    model::{DType, Def, Dim, Encoding, Function, Granularity, Model, Op, OpKind, TensorType},
+    model::{Model, Op, OpKind},
 };
 
-/// Why an operation may not run on the Neural Engine. The ids are those of the fact base.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum Reason {
-    /// D01: a tensor is fp32.
-    Fp32,
-    /// D03: a tensor is of an integer type that the engine has no format for.
-    Integer,
-    /// D05: a Boolean tensor is moved or combined.
-    Boolean,
-    /// G06: control flow or list operation.
-    ControlFlow,
-    /// G05: custom layer.
-    Custom,
-    /// G08: rank above 5.
-    Rank,
-    /// S01, S02, S07: a dimension is beyond the limit of the chip's engine.
-    Dimension,
-    /// F01, G09: a dimension is decided at run time.
-    Flexible,
-    /// O30: recurrent layer.
-    Recurrent,
-    /// O20–O29, O43: an operation without a Neural Engine path.
-    NoPath,
-    /// O07: the weights of a convolution are not constant.
-    DynamicWeight,
-    /// O08: three-dimensional convolution or pooling.
-    ThreeDimensional,
-    /// C06: the weight has a scale for each block.
-    PerBlock,
-    /// M02, M04: the weight file is larger than the engine's loader takes.
-    WeightFile,
+/// A row of the table of rules.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RuleIdx(pub u16);
+
+/// Rules by what they look at.
+struct Index {
+    /// Rules that name operations: those of each kind, kinds in order.
+    by_kind: Vec<(OpKind, Vec<RuleIdx>)>,
+    /// Rules about any operation.
+    any: Vec<RuleIdx>,
+    /// Rules about whole functions.
+    gates: Vec<RuleIdx>,
 }
 
-/// Why the Neural Engine cannot take an operation; `None` when it can.
-pub(super) fn refusal(model: &Model, function: &Function, op: &Op, machine: &Machine) -> Option<Reason> {
-    if let Some(reason) = by_kind(op.kind) {
-        return Some(reason);
-    }
-    if matches!(op.kind, OpKind::Conv | OpKind::ConvTranspose)
-        && let Some(weight) = op.input(&model.names, "weight")
-        && function.weight(weight).is_none()
-        && !matches!(function.value(weight).map(|value| &value.def), Some(Def::Const(_)))
-    {
-        return Some(Reason::DynamicWeight);
-    }
-    let outputs = op.outputs.iter().filter_map(|id| function.tensor(*id));
-    // Where a cache is written is an index, not data: the state pattern takes it as it is.
-    let is_index = |param: &str| op.kind == OpKind::SliceUpdate && matches!(param, "begin" | "end");
-    let data = op.inputs.iter().filter(|(param, _)| !is_index(model.names.get(*param)));
-    let inputs = data.flat_map(|(_, values)| values).filter_map(|id| {
-        let value = function.value(*id)?;
-        match value.def {
-            Def::Input | Def::State | Def::Op => value.ty.tensor(),
-            Def::Const(_) | Def::Weight(_) => None,
+static INDEX: LazyLock<Index> = LazyLock::new(|| {
+    let mut index = Index { by_kind: Vec::new(), any: Vec::new(), gates: Vec::new() };
+    for (at, rule) in (0..).map(RuleIdx).zip(&Rulebook::get().rules) {
+        if rule.test.is_gate() {
+            index.gates.push(at);
+        } else if rule.ops.is_empty() {
+            index.any.push(at);
         }
-    });
-    for tensor in outputs.chain(inputs) {
-        if let Some(reason) = by_type(op.kind, tensor, machine) {
-            return Some(reason);
-        }
-    }
-    for (_, values) in &op.inputs {
-        for value in values {
-            let Some(weight) = function.weight(*value).and_then(|id| model.weight(id)) else { continue };
-            if let Encoding::Linear { granularity: Granularity::PerBlock(_), .. } = weight.encoding {
-                return Some(Reason::PerBlock);
+        for kind in rule.ops.iter().filter_map(|name| OpKind::from_name(name)) {
+            match index.by_kind.binary_search_by(|(known, _)| known.cmp(&kind)) {
+                Ok(place) => index.by_kind.get_mut(place).into_iter().for_each(|(_, rules)| rules.push(at)),
+                Err(place) => index.by_kind.insert(place, (kind, vec![at])),
             }
         }
     }
-    None
+    index
+});
+
+impl RuleIdx {
+    /// The rule.
+    #[must_use]
+    pub fn rule(self) -> Option<&'static Rule> {
+        Rulebook::get().rules.get(usize::from(self.0))
+    }
+
+    /// What it says, in a few words.
+    #[must_use]
+    pub fn short(self) -> &'static str {
+        self.rule().map_or("", |rule| rule.short.as_str())
+    }
 }
 
-fn by_kind(kind: OpKind) -> Option<Reason> {
-    match kind {
-        OpKind::Cond
-        | OpKind::WhileLoop
-        | OpKind::ListGather
-        | OpKind::ListLength
-        | OpKind::ListRead
-        | OpKind::ListScatter
-        | OpKind::ListWrite
-        | OpKind::MakeList => Some(Reason::ControlFlow),
-        OpKind::CustomLayer => Some(Reason::Custom),
-        OpKind::Lstm | OpKind::Gru | OpKind::Rnn => Some(Reason::Recurrent),
-        OpKind::Gather
-        | OpKind::GatherAlongAxis
-        | OpKind::GatherNd
-        | OpKind::Scatter
-        | OpKind::ScatterAlongAxis
-        | OpKind::ScatterNd
-        | OpKind::Topk
-        | OpKind::Argsort
-        | OpKind::ReduceArgmax
-        | OpKind::ReduceArgmin
-        | OpKind::NonZero
-        | OpKind::OneHot
-        | OpKind::Range1d
-        | OpKind::Shape
-        | OpKind::BandPart
-        | OpKind::ReverseSequence
-        | OpKind::SlidingWindows
-        | OpKind::RandomBernoulli
-        | OpKind::RandomCategorical
-        | OpKind::RandomNormal
-        | OpKind::RandomUniform
-        | OpKind::Cumsum
-        | OpKind::Mod
-        | OpKind::ReduceProd
-        | OpKind::LogicalAnd
-        | OpKind::LogicalOr
-        | OpKind::LogicalXor
-        | OpKind::Sin
-        | OpKind::Cos
-        | OpKind::Tan
-        | OpKind::Asin
-        | OpKind::Acos
-        | OpKind::Atanh
-        | OpKind::Sinh
-        | OpKind::Cosh
-        | OpKind::NonMaximumSuppression
-        | OpKind::Classify => Some(Reason::NoPath),
+/// Whether a rule holds for a machine's release and generation.
+pub(super) fn is_in_force(rule: &Rule, machine: &Machine) -> bool {
+    let ios = machine.ios_level();
+    let generation = machine.ane_generation;
+    let released = rule.since_ios.is_none_or(|first| ios >= first) && rule.until_ios.is_none_or(|last| ios <= last);
+    // What is said of a range of generations may hold for an unknown one.
+    let built = generation == 0
+        || rule.ane_from.is_none_or(|first| generation >= first) && rule.ane_to.is_none_or(|last| generation <= last);
+    released && built
+}
+
+/// The rules that may apply to an operation, those that name it first.
+pub(super) fn about<'r>(model: &'r Model, op: &Op) -> impl Iterator<Item = (RuleIdx, &'static Rule)> + 'r {
+    let kind = op.kind;
+    let own = INDEX.by_kind.binary_search_by(|(known, _)| known.cmp(&kind)).ok();
+    let own = own.and_then(|at| INDEX.by_kind.get(at)).map_or(&[][..], |(_, rules)| rules.as_slice());
+    let named = own.iter().copied();
+    // An operation that the model's list does not have may still be named by a rule.
+    let other = match kind {
+        OpKind::Other(_) => Rulebook::get().rules.as_slice(),
+        _ => &[],
+    };
+    let unlisted = (0..).map(RuleIdx).zip(other);
+    let unlisted = unlisted.filter(move |(_, rule)| rule.ops.iter().any(|name| name == model.op_name(kind)));
+    let any = INDEX.any.iter().copied();
+    named
+        .chain(unlisted.map(|(at, _)| at))
+        .chain(any)
+        .filter_map(|at| Some((at, at.rule()?)))
+        .filter(move |(_, rule)| rule.except.is_empty() || !rule.except.iter().any(|name| name == model.op_name(kind)))
+}
+
+/// The rules about whole functions.
+pub(super) fn gates() -> impl Iterator<Item = (RuleIdx, &'static Rule)> {
+    INDEX.gates.iter().filter_map(|at| Some((*at, at.rule()?)))
+}
+
+/// Whether a rule has an effect.
+pub(super) fn has(rule: &Rule, effect: Effect) -> bool {
+    rule.effects.contains(&effect)
+}
+
+/// Traits of a stored weight, as a set.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Traits(u8);
+
+impl Traits {
+    /// The set with one more.
+    #[must_use]
+    pub fn with(self, one: WeightTrait) -> Self {
+        Self(self.0 | 1 << one as u8)
+    }
+
+    /// Whether it has one.
+    #[must_use]
+    pub fn has(self, one: WeightTrait) -> bool {
+        self.0 & (1 << one as u8) != 0
+    }
+
+    /// Whether the two have one in common.
+    #[must_use]
+    pub fn meets(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+}
+
+/// The trait that a rule asks of a weight, if it asks for one.
+pub(super) fn weight_trait(rule: &Rule) -> Option<WeightTrait> {
+    match &rule.test {
+        Test::Weight(test) => Some(test.is),
         _ => None,
     }
 }
 
-fn by_type(kind: OpKind, tensor: &TensorType, machine: &Machine) -> Option<Reason> {
-    match tensor.dtype {
-        DType::Fp32 | DType::Fp64 => return Some(Reason::Fp32),
-        DType::Int16 | DType::Int32 | DType::Int64 | DType::UInt32 | DType::UInt64 => return Some(Reason::Integer),
-        DType::Bool => {
-            if matches!(kind, OpKind::Tile | OpKind::Concat | OpKind::Reshape) {
-                return Some(Reason::Boolean);
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_operation_that_a_rule_names_exists() {
+        let beyond = ["asinh", "acosh", "tensor_buffer_to_tensor"];
+        for rule in &Rulebook::get().rules {
+            for name in rule.ops.iter().chain(&rule.except) {
+                assert!(OpKind::from_name(name).is_some() || beyond.contains(&name.as_str()), "{}: {name}", rule.id);
             }
         }
-        _ => {}
+        assert!(Rulebook::get().rules.len() > 90);
     }
-    if tensor.shape.len() > 5 {
-        return Some(Reason::Rank);
-    }
-    if tensor.shape.len() == 5 && matches!(kind, OpKind::Conv | OpKind::AvgPool | OpKind::MaxPool) {
-        return Some(Reason::ThreeDimensional);
-    }
-    if tensor.is_flexible() {
-        return Some(Reason::Flexible);
-    }
-    // Width and height are the two innermost axes; the channel axis may be as long as 65536 everywhere.
-    let inner = tensor.shape.iter().rev().take(2);
-    let too_long = |limit: u64| move |dim: &Dim| matches!(dim, Dim::Fixed(size) if *size > limit);
-    let beyond = if tensor.shape.len() >= 2 {
-        inner.clone().any(too_long(machine.ane_max_width))
-    } else {
-        tensor.shape.iter().any(too_long(65_536))
-    };
-    (beyond || tensor.shape.iter().any(too_long(65_536))).then_some(Reason::Dimension)
 }

@@ -1,16 +1,21 @@
 //! The shortest path over operations × units.
 
 use crate::{
-    machine::{Coef, Machine, Unit},
+    catalog::{Charges, Rulebook},
+    machine::{Machine, Unit},
     scenario::Units,
     units::{Basis, Figure, Quantity, Seconds},
     variant::{Precision, Runtime},
 };
 
 use super::{
-    Prepared, Reason,
+    Ask, Prepared, PreparedOp, Traits,
+    gates::Gated,
     time::{self, End, Setting, Terms, WeightLoad},
 };
+
+/// Paths whose costs differ by less are alike (a picosecond): the order of the units decides, not the order of a sum.
+const TIE: f64 = 1e-12;
 
 /// Where a function's operations land, and what a call costs.
 #[derive(Clone, Debug, PartialEq)]
@@ -48,9 +53,8 @@ struct Step {
 }
 
 impl Prepared<'_> {
-    /// Which units a choice allows, given what the whole graph rules out.
-    fn allowed(machine: &Machine, runtime: Runtime, units: Units, gate: Option<Reason>) -> [bool; 3] {
-        let has = |unit| machine.engine(runtime, unit).is_some();
+    /// Which units a choice allows, given what decides about the whole function.
+    fn allowed(machine: &Machine, runtime: Runtime, units: Units, gated: &Gated) -> [bool; 3] {
         let by_choice = match (runtime, units) {
             (Runtime::CoreMl, Units::All) => [true, true, true],
             (Runtime::CoreMl, Units::CpuOnly) => [false, false, true],
@@ -61,8 +65,13 @@ impl Prepared<'_> {
         };
         let mut allowed = by_choice;
         for unit in Unit::EVERY {
+            let elsewhere = match (unit, gated.all_on) {
+                (Unit::Ane, Some(_)) | (Unit::Gpu, Some((Unit::Cpu, _))) => true,
+                (Unit::Ane, None) => gated.off_ane.is_some(),
+                (Unit::Gpu | Unit::Cpu, _) => false,
+            };
             if let Some(slot) = allowed.get_mut(unit.idx()) {
-                *slot = *slot && has(unit) && !(unit == Unit::Ane && gate.is_some());
+                *slot = *slot && machine.engine(runtime, unit).is_some() && !elsewhere;
             }
         }
         allowed
@@ -91,25 +100,23 @@ impl Prepared<'_> {
 
     /// Plans a call.
     ///
-    /// `loads` has a row for each weight of the model; `gate` is what keeps the whole graph off the Neural Engine;
-    /// `refuses` says which weights the Neural Engine does not take in this variant.
+    /// `loads` and `traits` have a row for each weight of the model: how it reaches each unit, and what the Neural Engine
+    /// may refuse of it, in the variant that is planned.
     #[must_use]
-    #[allow(clippy::too_many_arguments, reason = "each is one of the things that a plan depends on")]
     pub fn plan(
         &self,
         machine: &Machine,
         runtime: Runtime,
-        precision: Precision,
-        units: Units,
-        gate: Option<Reason>,
+        ask: &Ask,
         loads: &[WeightLoad],
-        refuses: &[bool],
+        traits: &[Traits],
     ) -> Option<Plan> {
-        let allowed = Self::allowed(machine, runtime, units, gate);
+        let gated = if runtime == Runtime::CoreMl { self.gated(machine, ask) } else { Gated::default() };
+        let allowed = Self::allowed(machine, runtime, ask.units, &gated);
         if !allowed.contains(&true) {
             return None;
         }
-        let setting = Setting::new(machine, precision, self.written_in);
+        let setting = Setting::new(machine, ask.precision, self.written_in);
         let steps = self.steps();
         let terms_of = |op_idx: usize, unit: Unit, end: End| -> Option<Terms> {
             let op = self.ops.get(op_idx)?;
@@ -117,29 +124,29 @@ impl Prepared<'_> {
             let load = op.work.weight.and_then(|weight| loads.get(weight.0 as usize));
             Some(time::of(&op.work, load, unit, engine, setting, end))
         };
-        let may_run = |op_idx: usize, unit: Unit| -> bool {
-            if !allowed.get(unit.idx()).copied().unwrap_or(false) {
-                return false;
+        let may_run = |op: &PreparedOp, unit: Unit| -> bool {
+            let is_allowed = allowed.get(unit.idx()).copied().unwrap_or(false);
+            if !is_allowed || runtime != Runtime::CoreMl {
+                return is_allowed;
             }
-            let Some(op) = self.ops.get(op_idx) else { return false };
+            // Whoever leaves the Neural Engine out has already said no to what Core ML would weigh.
+            let stays_on_cpu = op.prefers_cpu.is_some() && matches!(ask.units, Units::All | Units::CpuAndNe);
             match unit {
                 Unit::Cpu => true,
-                Unit::Gpu => {
-                    runtime != Runtime::CoreMl
-                        || !matches!(op.refusal, Some(Reason::ControlFlow | Reason::Custom | Reason::Recurrent))
-                }
-                Unit::Ane => {
-                    let refused = op.work.weight.and_then(|weight| refuses.get(weight.0 as usize));
-                    // A graph written in fp32 that is planned at fp16 is converted again: its fp32 tensors go.
-                    let reconverted = op.refusal == Some(Reason::Fp32)
-                        && self.written_in == Precision::Fp32
-                        && precision != Precision::Fp32;
-                    (op.refusal.is_none() || reconverted) && !refused.copied().unwrap_or(false)
-                }
+                Unit::Gpu => op.gpu_refusal.is_none() && !stays_on_cpu,
+                Unit::Ane => !stays_on_cpu && self.ane_may_run(op, ask.precision, traits),
             }
         };
-        let units_of_steps = shortest_path(&steps, &terms_of, &may_run);
+        let units_of_steps = self.shortest_path(&steps, &may_run);
         Some(self.tally(machine, runtime, &steps, &units_of_steps, &terms_of))
+    }
+
+    /// Whether the Neural Engine may run an operation of this function, as it is planned.
+    pub(super) fn ane_may_run(&self, op: &PreparedOp, precision: Precision, traits: &[Traits]) -> bool {
+        let weight = op.work.weight.and_then(|weight| traits.get(weight.0 as usize)).copied().unwrap_or_default();
+        // A graph written in fp32 that is planned at fp16 is converted again: its fp32 tensors go.
+        let reconverted = self.written_in == Precision::Fp32 && precision != Precision::Fp32;
+        op.refusal.is_none() && (op.full_refusal.is_none() || reconverted) && !weight.meets(op.refused_traits)
     }
 
     /// Adds up the chosen path at the likely values and at both ends.
@@ -227,70 +234,70 @@ impl Prepared<'_> {
         }
         segments
     }
-}
 
-/// The unit of each step on the cheapest path, by Core ML's own charges for launches, switches and outputs.
-fn shortest_path(
-    steps: &[Step],
-    terms_of: &impl Fn(usize, Unit, End) -> Option<Terms>,
-    may_run: &impl Fn(usize, Unit) -> bool,
-) -> Vec<Unit> {
-    let charge: Figure<Seconds> = Coef::PlannerStep.figure();
-    let charge = charge.value.get();
-    let into = |from: Option<Unit>, to: Unit| match from {
-        Some(from) if from == to => 0.0,
-        // A switch, and a launch where the work is queued to an accelerator.
-        Some(_) if to == Unit::Cpu => charge,
-        Some(_) => 2.0 * charge,
-        None if to == Unit::Cpu => 0.0,
-        None => charge,
-    };
-    let mut best = [f64::INFINITY; 3];
-    let mut came_from: Vec<[u8; 3]> = Vec::with_capacity(steps.len());
-    for (at, step) in steps.iter().enumerate() {
-        let mut next = [f64::INFINITY; 3];
-        let mut origin = [0_u8; 3];
-        for to in Unit::EVERY {
-            if !may_run(step.op, to) {
-                continue;
-            }
-            let Some(terms) = terms_of(step.op, to, End::Likely) else { continue };
-            let own = terms.total() * step.times;
-            let (mut cheapest, mut via) = (f64::INFINITY, 0_u8);
-            if at == 0 {
-                cheapest = into(None, to);
-            } else {
-                for from in Unit::EVERY {
-                    let before = best.get(from.idx()).copied().unwrap_or(f64::INFINITY);
-                    let total = before + into(Some(from), to) * step.entered;
-                    if total < cheapest {
-                        cheapest = total;
-                        via = from.idx() as u8;
+    /// The unit of each step on the cheapest path, by what the planner charges for work, launches and changes.
+    fn shortest_path(&self, steps: &[Step], may_run: &impl Fn(&PreparedOp, Unit) -> bool) -> Vec<Unit> {
+        let charges = Rulebook::get().charges;
+        let mut best = [f64::INFINITY; 3];
+        let mut came_from: Vec<[u8; 3]> = Vec::with_capacity(steps.len());
+        for (at, step) in steps.iter().enumerate() {
+            let mut next = [f64::INFINITY; 3];
+            let mut origin = [2_u8; 3];
+            let Some(op) = self.ops.get(step.op) else { continue };
+            for to in Unit::EVERY {
+                if !may_run(op, to) {
+                    continue;
+                }
+                let own = op.cost.get(to.idx()).copied().unwrap_or(0.0) * step.times;
+                let (mut cheapest, mut via) = (f64::INFINITY, 2_u8);
+                if at == 0 {
+                    // Inputs lie with the CPU.
+                    cheapest = charge(&charges, Unit::Cpu, to);
+                } else {
+                    for from in Unit::EVERY {
+                        let before = best.get(from.idx()).copied().unwrap_or(f64::INFINITY);
+                        let total = before + charge(&charges, from, to) * step.entered;
+                        if total < cheapest - TIE {
+                            cheapest = total;
+                            via = from.idx() as u8;
+                        }
                     }
                 }
+                if let (Some(slot), Some(from)) = (next.get_mut(to.idx()), origin.get_mut(to.idx())) {
+                    *slot = cheapest + own;
+                    *from = via;
+                }
             }
-            if let (Some(slot), Some(from)) = (next.get_mut(to.idx()), origin.get_mut(to.idx())) {
-                *slot = cheapest + own;
-                *from = via;
+            best = next;
+            came_from.push(origin);
+        }
+        // So do results.
+        let mut last = (Unit::Cpu, f64::INFINITY);
+        for unit in Unit::EVERY {
+            let total = best.get(unit.idx()).copied().unwrap_or(f64::INFINITY) + charge(&charges, unit, Unit::Cpu);
+            if total < last.1 - TIE {
+                last = (unit, total);
             }
         }
-        best = next;
-        came_from.push(origin);
-    }
-    // The result has to leave the Neural Engine.
-    let end = Unit::EVERY.into_iter().map(|unit| {
-        let output = if unit == Unit::Ane { charge } else { 0.0 };
-        (unit, best.get(unit.idx()).copied().unwrap_or(f64::INFINITY) + output)
-    });
-    let last = end.fold((Unit::Cpu, f64::INFINITY), |a, b| if b.1 < a.1 { b } else { a });
-    let mut units = vec![last.0; steps.len()];
-    let mut unit = last.0;
-    for (at, origin) in came_from.iter().enumerate().rev() {
-        if let Some(slot) = units.get_mut(at) {
-            *slot = unit;
+        let mut units = vec![last.0; steps.len()];
+        let mut unit = last.0;
+        for (at, origin) in came_from.iter().enumerate().rev() {
+            if let Some(slot) = units.get_mut(at) {
+                *slot = unit;
+            }
+            let from = origin.get(unit.idx()).copied().unwrap_or(2);
+            unit = Unit::EVERY.get(usize::from(from)).copied().unwrap_or(Unit::Cpu);
         }
-        let from = origin.get(unit.idx()).copied().unwrap_or(2);
-        unit = Unit::EVERY.get(usize::from(from)).copied().unwrap_or(Unit::Cpu);
+        units
     }
-    units
+}
+
+/// What the planner charges for going from one unit to another, in seconds.
+fn charge(charges: &Charges, from: Unit, to: Unit) -> f64 {
+    match to {
+        _ if from == to => 0.0,
+        Unit::Ane => charges.to_ane + charges.launch_ane,
+        Unit::Gpu => charges.to_other + charges.launch_other,
+        Unit::Cpu => charges.to_other,
+    }
 }

@@ -148,6 +148,14 @@ fn class(names: &Names, function: &Function, op: &Op) -> OpClass {
             let groups = op.input(names, "groups").and_then(|id| function.literal(id)).map_or(1, first_int);
             if groups > 1 { OpClass::Depthwise } else { OpClass::Dense }
         }
+        kind => class_of(kind),
+    }
+}
+
+/// The class that a kind of operation has whatever its parameters; convolutions are taken as dense.
+pub(super) fn class_of(kind: OpKind) -> OpClass {
+    match kind {
+        OpKind::Conv | OpKind::ConvTranspose => OpClass::Dense,
         OpKind::Linear | OpKind::Matmul | OpKind::Einsum | OpKind::ScaledDotProductAttention => OpClass::Dense,
         OpKind::Lstm | OpKind::Gru | OpKind::Rnn => OpClass::Dense,
         OpKind::Gather | OpKind::GatherAlongAxis | OpKind::GatherNd => OpClass::Gather,
@@ -220,16 +228,12 @@ fn flops(names: &Names, function: &Function, op: &Op, class: OpClass, n_out: f64
             2.0 * n_out * inner.copied().unwrap_or(0) as f64
         }
         OpKind::Einsum => {
-            // Two operands: the contraction is the square root of (a × b / out) for the patterns Core ML takes.
-            let shapes: Vec<f64> = op
-                .all(names, "values")
-                .unwrap_or_default()
-                .iter()
-                .filter_map(|id| function.tensor(*id)?.elements())
-                .map(|n| n as f64)
-                .collect();
-            let both: f64 = shapes.iter().product();
-            if n_out > 0.0 { 2.0 * (both * n_out).sqrt() } else { 0.0 }
+            // Every letter of the equation is one loop: `bchq,bkhc->bkhq` multiplies b × c × h × q × k times.
+            let operands = op.all(names, "values").unwrap_or_default();
+            match op.input(names, "equation").and_then(|id| function.literal(id)) {
+                Some(Literal::Text(equation)) => 2.0 * einsum_products(function, operands, equation),
+                _ => 0.0,
+            }
         }
         OpKind::ScaledDotProductAttention => {
             let query = dims(function, op, names, "query");
@@ -248,4 +252,21 @@ fn flops(names: &Names, function: &Function, op: &Op, class: OpClass, n_out: f64
             OpClass::Dense | OpClass::Depthwise | OpClass::Move | OpClass::Gather | OpClass::Opaque => 0.0,
         },
     }
+}
+
+/// How many products an einsum takes.
+fn einsum_products(function: &Function, operands: &[ValueId], equation: &str) -> f64 {
+    let (inputs, _) = equation.split_once("->").unwrap_or((equation, ""));
+    let mut seen: Vec<char> = Vec::new();
+    let mut products = 1.0;
+    for (letters, operand) in inputs.split(',').zip(operands) {
+        let Some(tensor) = function.tensor(*operand) else { continue };
+        for (letter, dim) in letters.chars().filter(|letter| letter.is_alphabetic()).zip(&tensor.shape) {
+            if !seen.contains(&letter) {
+                seen.push(letter);
+                products *= if let crate::model::Dim::Fixed(size) = dim { *size as f64 } else { 1.0 };
+            }
+        }
+    }
+    products
 }

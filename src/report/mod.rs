@@ -11,6 +11,7 @@ pub mod find;
 pub mod inspect;
 pub mod package;
 pub mod page;
+pub mod place;
 pub mod plan;
 pub mod presets;
 pub mod takeaway;

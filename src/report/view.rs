@@ -4,7 +4,7 @@ use crate::{
     catalog::{Catalog, Fact, TopsMeaning},
     estimate::{Estimate, LimitKind, Status, overall},
     machine::{Machine, Unit},
-    placement::Prepared,
+    placement::{Prepared, RuleIdx},
     scenario::{Pick, Units},
     units::{
         Bytes, Quantity,
@@ -525,7 +525,7 @@ fn placement(cell: &Cell, functions: &[Prepared<'_>]) -> Vec<FunctionView> {
         let mut refusals: Vec<(&'static str, u64)> = Vec::new();
         for segment in plan.segments.iter().filter(|segment| segment.unit != Unit::Ane) {
             for op in function.ops.get(segment.ops.clone()).unwrap_or_default() {
-                let Some(reason) = op.refusal.map(words::reason) else { continue };
+                let Some(reason) = op.refusal.or(op.full_refusal).map(RuleIdx::short) else { continue };
                 let n = u64::from(segment.times);
                 match refusals.iter_mut().find(|(known, _)| *known == reason) {
                     Some((_, count)) => *count += n,

@@ -4,7 +4,6 @@ use crate::{
     catalog::OsFamily,
     estimate::{Absent, LimitKind, Status, Verdict},
     machine::Machine,
-    placement::Reason,
     scenario::Units,
     units::{
         Bytes, Figure, Quantity, Seconds, TokensPerSec,
@@ -197,27 +196,6 @@ fn app_memory(verdict: &Verdict, machine: &Machine) -> String {
                 None => format!("needs about {need}, one app may use about {room}"),
             }
         }
-    }
-}
-
-/// Why an operation cannot run on the Neural Engine.
-#[must_use]
-pub fn reason(reason: Reason) -> &'static str {
-    match reason {
-        Reason::Fp32 => "the tensor is fp32; the Neural Engine computes in fp16",
-        Reason::Integer => "the tensor is of an integer type the Neural Engine has no format for",
-        Reason::Boolean => "Boolean tensors are not moved by the Neural Engine",
-        Reason::ControlFlow => "control flow never runs on the Neural Engine",
-        Reason::Custom => "custom layers never run on the Neural Engine",
-        Reason::Rank => "the rank is above 5",
-        Reason::Dimension => "a dimension is beyond the limit of this chip's Neural Engine",
-        Reason::Flexible => "the shape is decided at run time; Neural Engine programs are static",
-        Reason::Recurrent => "recurrent layers run on the CPU",
-        Reason::NoPath => "the Neural Engine has no path for this operation",
-        Reason::DynamicWeight => "the weights of the convolution are not constant",
-        Reason::ThreeDimensional => "three-dimensional convolution and pooling do not run on the Neural Engine",
-        Reason::PerBlock => "a scale for each block is not taken by the Neural Engine; palettize instead",
-        Reason::WeightFile => "the weight file is larger than the Neural Engine's loader takes; split the model",
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod files;
 mod find;
+mod place;
 
 use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 
@@ -28,12 +29,13 @@ usage
   planner variants [--json]             precisions and compressions
   planner inspect PATH [--json]         what a .mlpackage, .mlmodelc, .mlmodel or zip holds
   planner plan (--preset ID | PATH | --link LINK) --device ID [options] [--json]
+  planner place (--preset ID | PATH) --device ID [options] [--json]   where each operation lands, why, what to do
   planner take (--preset ID | PATH | --link LINK) --device ID [options] [--out FOLDER]   scripts for the plan
   planner find model --device ID [wishes] [--kind llm]          the largest model that fits
   planner find variant (--preset ID | PATH) --device ID … [--and-later] [wishes]   the smallest that is fast enough
   planner find device (--preset ID | PATH) --variant ID --units U [--fleet ID=SHARE,…] [wishes]   who can run it
 
-options of plan
+options of plan and place (place: one variant, as the file is or fp16; units all)
   --device ID        a device, or `custom` with --ram GIB --bandwidth GBS --ane TFLOPS --gpu TFLOPS
   --os N             major version of the device's own OS: 18, 26 (macOS: 15, 26)
   --context N        KV cache capacity in tokens (4096)
@@ -102,6 +104,7 @@ fn run(args: impl Iterator<Item = OsString> + 'static) -> Result<(), Stop> {
         }
         "inspect" => inspect(&mut parser),
         "plan" => plan(&mut parser),
+        "place" => place::place(&mut parser),
         "take" => take(&mut parser),
         "find" => find::find(&mut parser),
         other => Err(Stop::BadInput(format!("no command `{other}`; `planner --help` lists them"))),
@@ -223,19 +226,7 @@ fn plan(parser: &mut Parser) -> Result<(), Stop> {
     let machine = answer::machine(&scenario).map_err(unanswerable)?;
     let chosen = answer::choose(&scenario, package.as_ref()).map_err(unanswerable)?;
     let mut answered = answer::answer(&chosen, &machine, &scenario);
-    let variant = match &args.variant {
-        Some(id) => Some(
-            Variant::from_id(id)
-                .ok_or_else(|| Stop::BadInput(format!("no variant `{id}`; `planner variants` lists them")))?,
-        ),
-        None => None,
-    };
-    let units = match &args.units {
-        Some(id) => Some(Units::from_id(id).ok_or_else(|| {
-            Stop::BadInput(format!("no compute units `{id}`: all, cpu-only, cpu-and-gpu or cpu-and-ne"))
-        })?),
-        None => None,
-    };
+    let (variant, units) = (place::variant(&args)?, place::units(&args)?);
     answered.keep(|cell| variant.is_none_or(|own| own == cell.variant) && units.is_none_or(|own| own == cell.units));
     if args.json {
         json(&plan::document(&scenario, &machine, &answered))?;
@@ -304,7 +295,7 @@ fn scenario(args: &PlanArgs) -> Result<(Scenario, Option<Package>), Stop> {
         }
         (None, None) if args.link.is_some() => {}
         (None, None) => {
-            return Err(Stop::BadInput("plan needs --preset ID or a path; `planner presets` lists them".to_owned()));
+            return Err(Stop::BadInput("give --preset ID or a path; `planner presets` lists them".to_owned()));
         }
     }
     match args.device.as_deref() {
@@ -323,7 +314,7 @@ fn scenario(args: &PlanArgs) -> Result<(Scenario, Option<Package>), Stop> {
         }
         Some(id) => scenario.device = DeviceRef::Known { id: id.to_owned(), ram_gib: args.ram },
         None if args.link.is_some() => {}
-        None => return Err(Stop::BadInput("plan needs --device ID; `planner devices` lists them".to_owned())),
+        None => return Err(Stop::BadInput("give --device ID; `planner devices` lists them".to_owned())),
     }
     if args.device.is_some() || args.os.is_some() {
         scenario.os = args.os.unwrap_or_else(|| answer::default_os(&scenario.device));

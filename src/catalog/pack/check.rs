@@ -12,6 +12,7 @@ use toml::{Spanned, Value};
 
 use super::{
     rows::{AppMemoryRow, CoefficientRow, DeviceRow, FactRow, File, LimitRow, PresetRow, SocRow, Written},
+    rule::{RuleTexts, Rulebook},
     schema::{AppMemory, Catalog, Coefficient, Device, DeviceKind, Fact, Limit, Preset, Soc, Source, SourceIdx},
 };
 
@@ -71,6 +72,8 @@ const COEFFICIENTS: FieldUnits =
 #[derive(Default)]
 pub struct Packer {
     pub catalog: Catalog,
+    pub rulebook: Rulebook,
+    pub rule_texts: RuleTexts,
     pub problems: Vec<Problem>,
     sources: HashMap<String, SourceIdx>,
     ids: HashMap<(&'static str, String), (PathBuf, usize)>,
@@ -105,12 +108,12 @@ fn is_kebab_case(id: &str) -> bool {
 }
 
 impl Packer {
-    fn complain(&mut self, text: &Text, offset: usize, what: impl Into<String>) {
+    pub fn complain(&mut self, text: &Text, offset: usize, what: impl Into<String>) {
         self.problems.push(text.problem(offset, what));
     }
 
     /// Claims an id within its kind; the second claim is a complaint.
-    fn claim(&mut self, kind: &'static str, id: &Spanned<String>, text: &Text) -> String {
+    pub fn claim(&mut self, kind: &'static str, id: &Spanned<String>, text: &Text) -> String {
         if !is_kebab_case(id.get_ref()) {
             let what = format!(
                 "{kind} id `{}` is not kebab-case; use a-z, 0-9, single hyphens, and dots in versions",
@@ -122,7 +125,7 @@ impl Packer {
         id.get_ref().clone()
     }
 
-    fn claim_key(&mut self, kind: &'static str, key: &str, text: &Text, offset: usize) {
+    pub fn claim_key(&mut self, kind: &'static str, key: &str, text: &Text, offset: usize) {
         let here = (text.path.clone(), text.line(offset));
         if let Some((file, line)) = self.ids.insert((kind, key.to_owned()), here) {
             self.complain(

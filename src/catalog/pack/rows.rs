@@ -8,6 +8,7 @@ use toml::{Spanned, Value};
 
 use super::{
     arch::Arch,
+    rule::{Charges, CostClass, Effect, Test, Trust},
     schema::{Confidence, DeviceKind, FactKind, OsFamily, PresetKind, TopsMeaning},
 };
 
@@ -22,6 +23,10 @@ pub struct File {
     pub app_memory: Vec<Spanned<AppMemoryRow>>,
     pub preset: Vec<PresetRow>,
     pub coefficient: Vec<CoefficientRow>,
+    pub rule: Vec<RuleRow>,
+    pub rule_source: Vec<SourceRow>,
+    pub planner_cost: Vec<PlannerCostRow>,
+    pub planner_charges: Option<Charges>,
 }
 
 /// A number with its unit: `"51.2 GB/s"`.
@@ -157,4 +162,47 @@ pub struct CoefficientRow {
     pub id: Spanned<String>,
     pub what: String,
     pub fact: FactRow,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RuleRow {
+    pub id: Spanned<String>,
+    #[serde(default)]
+    pub part: String,
+    #[serde(default)]
+    pub ops: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub except: Vec<Spanned<String>>,
+    pub test: Option<Test>,
+    pub gate: Option<Test>,
+    #[serde(default)]
+    pub effects: Vec<Effect>,
+    #[serde(default)]
+    pub not_evaluated: String,
+    pub trust: Trust,
+    pub since_ios: Option<u8>,
+    pub until_ios: Option<u8>,
+    pub ane_from: Option<u8>,
+    pub ane_to: Option<u8>,
+    #[serde(default)]
+    pub short: String,
+    pub text: String,
+    #[serde(default)]
+    pub core_ml: String,
+    #[serde(default)]
+    pub fix: String,
+    #[serde(default)]
+    pub fix_id: String,
+    pub sources: Vec<Spanned<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlannerCostRow {
+    pub class: CostClass,
+    pub ane: f64,
+    pub gpu: f64,
+    pub cpu: f64,
+    pub cpu_classic: f64,
 }
