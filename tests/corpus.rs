@@ -20,6 +20,8 @@ use serde_json::Value as Json;
 
 #[path = "../src/bin/planner/files.rs"]
 mod files;
+#[path = "support/ledger.rs"]
+mod ledger;
 
 fn corpus() -> Option<PathBuf> {
     let folder = env::var_os("PLANNER_CORPUS").map(PathBuf::from);
@@ -93,6 +95,9 @@ fn compare(package: &Package, truth: &Json, wrong: &mut Vec<String>) {
     same("weights", found.weights.n_tensors.to_string(), n_tensors.to_string());
     same("parameters", found.weights.n_params.to_string(), n_params.to_string());
     same("stored bytes", found.weights.stored_bytes.to_string(), stored.to_string());
+    if let Err(text) = ledger::check(package) {
+        same("bytes by purpose", text, String::new());
+    }
     same("unaccounted bytes", found.unaccounted_bytes.to_string(), "0".to_owned());
     same("warnings", found.warnings.len().to_string(), "0".to_owned());
 

@@ -360,7 +360,13 @@ fn a_package_without_its_weights_still_says_what_they_are() {
     let whole = open(unzipped(FIXTURE)).expect("a package");
     let files = unzipped(FIXTURE).into_iter().filter(|(name, _)| !name.ends_with("weight.bin")).collect();
     let package = open(files).expect("the specification is there");
-    assert_eq!(inspect::document(&package).weights, inspect::document(&whole).weights);
+    let (mut told, read) = (inspect::document(&package).weights, inspect::document(&whole).weights);
+    // All but where they are, since they are nowhere.
+    for (row, known) in told.tensors.iter_mut().zip(&read.tensors) {
+        assert_eq!(row.file, None);
+        row.file.clone_from(&known.file);
+    }
+    assert_eq!(told, read);
     assert!(package.warnings[0].text.contains("not there"), "{:?}", package.warnings);
 }
 

@@ -59,6 +59,29 @@ enum State {
     Foreign,
 }
 
+/// A stretch of a weight file that something accounts for.
+pub(super) enum Stretch {
+    /// The file's header or a record.
+    Header(u64),
+    /// The data of the blob whose record is at that offset.
+    Data {
+        /// Offset of the record.
+        offset: u64,
+        /// Bytes that no stretch before covers.
+        bytes: u64,
+    },
+    /// Up to the next multiple of 64.
+    Padding(u64),
+}
+
+impl Stretch {
+    fn bytes(&self) -> u64 {
+        match self {
+            Self::Header(bytes) | Self::Padding(bytes) | Self::Data { bytes, .. } => *bytes,
+        }
+    }
+}
+
 #[derive(Clone, Copy)]
 struct Extent {
     bytes: u64,
@@ -136,27 +159,26 @@ impl<'a> Blobs<'a> {
         self.opened.iter().any(|(at, _)| *at as usize == file)
     }
 
-    /// Bytes of weight files that no reference covers, and what is odd about them as a whole.
-    pub(super) fn unaccounted(&self, notes: &mut Notes) -> u64 {
-        let mut total = 0_u64;
+    /// What the references cover of a file, in file order.
+    pub(super) fn stretches(&self, file: usize) -> Vec<Stretch> {
+        let opened = self.opened.iter().find(|(at, _)| *at as usize == file);
+        let len = self.files.get(file).map_or(0, |file| file.source.len());
+        opened.map(|(_, weights)| weights.stretches(len)).unwrap_or_default()
+    }
+
+    /// Says what is odd about the weight files as a whole.
+    pub(super) fn check_coverage(&self, notes: &mut Notes) {
         for (at, weights) in &self.opened {
             let Some(file) = self.files.get(*at as usize) else { continue };
             let len = file.source.len();
-            // The header, then every record with its data up to the next multiple of 64, in file order.
-            let header = if weights.state == State::Foreign { 0 } else { UNIT.min(len) };
-            let (mut covered, mut reached) = (header, header);
             let mut last_end = 0;
             for (offset, extent) in &weights.used {
                 if *offset < last_end {
                     notes.add(&file.path, format!("the blob at offset {offset:#x} overlaps the one before it"));
                 }
                 last_end = last_end.max(extent.end);
-                for (from, to) in [(*offset, offset + UNIT), (extent.data, extent.end.next_multiple_of(UNIT))] {
-                    let to = to.min(len);
-                    covered += to.saturating_sub(from.max(reached));
-                    reached = reached.max(to);
-                }
             }
+            let covered: u64 = weights.stretches(len).iter().map(Stretch::bytes).sum();
             let rest = len.saturating_sub(covered);
             if let Some(count) = weights.count
                 && count as usize != weights.used.len()
@@ -168,13 +190,31 @@ impl<'a> Blobs<'a> {
             if rest > 0 {
                 notes.add(&file.path, format!("{rest} bytes of the weight file are not referred to"));
             }
-            total += rest;
         }
-        total
     }
 }
 
 impl WeightFile {
+    /// The header, then every record with its data up to the next multiple of 64; what overlaps counts once.
+    fn stretches(&self, len: u64) -> Vec<Stretch> {
+        let mut all = Vec::with_capacity(self.used.len() * 3 + 1);
+        let header = if self.state == State::Foreign { 0 } else { UNIT.min(len) };
+        all.push(Stretch::Header(header));
+        let mut reached = header;
+        for (offset, extent) in &self.used {
+            let mut upto = |from: u64, to: u64| {
+                let to = to.min(len);
+                let bytes = to.saturating_sub(from.max(reached));
+                reached = reached.max(to);
+                bytes
+            };
+            all.push(Stretch::Header(upto(*offset, offset + UNIT)));
+            all.push(Stretch::Data { offset: *offset, bytes: upto(extent.data, extent.end) });
+            all.push(Stretch::Padding(upto(extent.end, extent.end.next_multiple_of(UNIT))));
+        }
+        all
+    }
+
     fn open(file: &File, notes: &mut Notes) -> Self {
         let mut found = Self { state: State::Unchecked, count: None, used: BTreeMap::new() };
         if file.source.is_sequential() {

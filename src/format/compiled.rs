@@ -12,6 +12,7 @@ use super::{
     espresso,
     files::{File, Notes, about, base_name, folder, inside, join, lfs_pointer, read_small},
     graph::Programs,
+    ledger,
     metadata::{self, Metadata},
     spec,
     text::ToldFunction,
@@ -111,7 +112,7 @@ pub(super) fn read(name: String, files: &[File], limits: &Limits, mut notes: Not
         .collect();
     let model = Model { name: name.clone(), spec_version: said.unwrap_or(0), ..Model::default() };
     let mut state = State { blobs: Blobs::new(files, ""), notes, model, rows: Rows::default(), n_ops: 0 };
-    let (mut all_told, mut interfaces, mut unaccounted_bytes) = (Vec::new(), Vec::new(), 0);
+    let (mut all_told, mut interfaces, mut loose) = (Vec::new(), Vec::new(), 0);
     for (part, wire) in parts.iter().zip(wires.iter_mut()) {
         let first = state.model.functions.len();
         let mut names = None;
@@ -123,7 +124,7 @@ pub(super) fn read(name: String, files: &[File], limits: &Limits, mut notes: Not
             all_told.extend(told);
         } else if let Some(file) = part.network {
             let net = espresso::Net { files, file, name: format!("{}main", part.prefix), limits };
-            unaccounted_bytes += net.read(&mut state.model, &mut state.n_ops, &mut state.notes)?;
+            loose += net.read(&mut state.model, &mut state.n_ops, &mut state.notes)?;
         }
         let own = state.model.functions.get(first..).unwrap_or_default();
         interfaces.extend(part.interfaces(own, names.as_deref(), &mut state.notes)?);
@@ -138,13 +139,16 @@ pub(super) fn read(name: String, files: &[File], limits: &Limits, mut notes: Not
     if spec_version == 0 {
         notes.add(&whole.folder, "nothing says which specification version the model has");
     }
-    unaccounted_bytes += blobs.unaccounted(&mut notes);
+    blobs.check_coverage(&mut notes);
+    let mut unreferenced = Vec::new();
     for (at, file) in files.iter().enumerate() {
         if !is_known(&file.path) && !blobs.is_used(at) {
             notes.add(&file.path, "nothing in the compiled model refers to this file");
-            unaccounted_bytes = unaccounted_bytes.saturating_add(file.source.len());
+            unreferenced.push(at);
         }
     }
+    let known = ledger::Known { spec: None, unreferenced, loose };
+    let bytes = ledger::rows(files, &model, &blobs, &known);
     Ok(Package {
         name,
         format: PackageFormat::MlModelC,
@@ -153,7 +157,8 @@ pub(super) fn read(name: String, files: &[File], limits: &Limits, mut notes: Not
         files: files.iter().map(|file| FileSize { path: file.path.clone(), bytes: file.source.len() }).collect(),
         interfaces,
         model,
-        unaccounted_bytes,
+        unaccounted_bytes: ledger::unaccounted(&bytes),
+        bytes,
         warnings: notes.finish(),
     })
 }

@@ -12,6 +12,7 @@ mod espresso;
 mod files;
 mod graph;
 mod inflate;
+mod ledger;
 mod legacy;
 mod lex;
 mod manifest;
@@ -72,7 +73,9 @@ pub struct Package {
     pub interfaces: Vec<Interface>,
     /// The graph and the weight table.
     pub model: Model,
-    /// Bytes that nothing in the specification accounts for.
+    /// What each byte of each file is for; the rows of a file sum to its size.
+    pub bytes: Vec<ByteRow>,
+    /// Bytes that nothing in the specification accounts for: the sum of the [`ByteKind::Unreferenced`] rows.
     pub unaccounted_bytes: u64,
     /// What is odd but not fatal.
     pub warnings: Vec<Warning>,
@@ -96,6 +99,48 @@ pub struct FileSize {
     pub path: String,
     /// Bytes, uncompressed.
     pub bytes: u64,
+}
+
+/// Bytes of one file that serve one purpose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ByteRow {
+    /// Index into [`Package::files`].
+    pub file: u32,
+    /// What they are for.
+    pub kind: ByteKind,
+    /// How many.
+    pub bytes: u64,
+}
+
+/// What bytes of an artefact are for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum ByteKind {
+    /// Elements of weights, or indices into their tables.
+    Values,
+    /// Lookup tables.
+    Tables,
+    /// Scales.
+    Scales,
+    /// Zero points and offsets.
+    Offsets,
+    /// Bit masks of sparse weights.
+    Masks,
+    /// Headers and records of weight files.
+    Headers,
+    /// What aligns the blobs of a weight file.
+    Padding,
+    /// Operations, types, names and small constants.
+    Graph,
+    /// Inputs, outputs, states and metadata of the model.
+    Description,
+    /// What a model that is no network has learned: trees, coefficients, support vectors.
+    Learned,
+    /// `Manifest.json`.
+    Manifest,
+    /// Files beside the model that the package lists.
+    Metadata,
+    /// Nothing refers to them.
+    Unreferenced,
 }
 
 /// What a function takes, returns and keeps.

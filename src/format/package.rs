@@ -7,6 +7,7 @@ use super::{
     compiled,
     files::{File, Notes, about, base_name, folder, gather, inside, join, lfs_pointer},
     graph::Programs,
+    ledger,
     manifest::{self, Manifest},
     spec,
     weights::Rows,
@@ -194,13 +195,24 @@ fn read(found: Found, files: &[File], limits: &Limits, mut notes: Notes) -> Resu
     let Programs { blobs, model, mut notes, .. } = reading;
     let mut items: Vec<&str> = found.items.iter().map(String::as_str).collect();
     items.sort_unstable();
-    let mut unaccounted_bytes = blobs.unaccounted(&mut notes);
+    blobs.check_coverage(&mut notes);
+    let mut unreferenced = Vec::new();
     for (at, other) in files.iter().enumerate() {
         let is_item = items.binary_search(&other.path.as_str()).is_ok() || other.path == found.spec;
         if found.format == PackageFormat::MlPackage && !is_item && !blobs.is_used(at) {
             notes.add(&other.path, "nothing in the package refers to this file");
-            unaccounted_bytes += other.source.len();
+            unreferenced.push(at);
         }
+    }
+    let description = head.description.iter().map(|span| span.len()).fold(0, u64::saturating_add);
+    let is_graph = matches!(head.kind, 200..=202 | 303 | 403 | 500 | 502);
+    let spec = Some(ledger::Told { path: &found.spec, description, is_graph });
+    let mut bytes = ledger::rows(files, &model, &blobs, &ledger::Known { spec, unreferenced, loose: 0 });
+    if found.format == PackageFormat::MlModel {
+        // What lies beside a lone model is not shown.
+        let own = files.iter().position(|file| file.path == found.spec).map_or(0, |at| at as u32);
+        bytes.retain(|row| row.file == own);
+        bytes.iter_mut().for_each(|row| row.file = 0);
     }
     let sizes = files.iter().filter(|other| found.format != PackageFormat::MlModel || other.path == found.spec);
     Ok(Package {
@@ -211,7 +223,8 @@ fn read(found: Found, files: &[File], limits: &Limits, mut notes: Notes) -> Resu
         files: sizes.map(|file| FileSize { path: file.path.clone(), bytes: file.source.len() }).collect(),
         interfaces,
         model,
-        unaccounted_bytes,
+        unaccounted_bytes: ledger::unaccounted(&bytes),
+        bytes,
         warnings: notes.finish(),
     })
 }

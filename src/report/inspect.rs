@@ -13,7 +13,10 @@ use crate::{
     },
 };
 
-use super::words;
+use super::{
+    weights::{self, WeightRow},
+    words,
+};
 
 /// The document of `planner inspect --json`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -38,6 +41,8 @@ pub struct InspectDocument {
     pub functions: Vec<FunctionRow>,
     /// The weight table, summed up.
     pub weights: WeightsSummary,
+    /// What the bytes of each file are for; the rows of a file sum to its size.
+    pub bytes: Vec<BytesRow>,
     /// Bytes that nothing accounts for.
     pub unaccounted_bytes: u64,
     /// What is odd.
@@ -50,6 +55,18 @@ pub struct FileRow {
     /// Path inside the artefact.
     pub path: String,
     /// Bytes, uncompressed.
+    pub bytes: u64,
+}
+
+/// Bytes of one file that serve one purpose.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct BytesRow {
+    /// Path of the file.
+    pub file: String,
+    /// `values`, `tables`, `scales`, `offsets`, `masks`, `headers`, `padding`, `graph`, `description`, `learned`,
+    /// `manifest`, `metadata` or `unreferenced`.
+    pub kind: &'static str,
+    /// How many.
     pub bytes: u64,
 }
 
@@ -119,6 +136,8 @@ pub struct WeightsSummary {
     pub inline_parameter_bytes: u64,
     /// The same by encoding, largest first.
     pub by_encoding: Vec<EncodingRow>,
+    /// Every stored weight, in file order.
+    pub tensors: Vec<WeightRow>,
 }
 
 /// The weights of one encoding.
@@ -151,7 +170,8 @@ pub fn document(package: &Package) -> InspectDocument {
         total_bytes: package.total_bytes(),
         files: package.files.iter().map(|file| FileRow { path: file.path.clone(), bytes: file.bytes }).collect(),
         functions: functions(package),
-        weights: weights(package),
+        weights: WeightsSummary { tensors: weights::rows(package), ..summary(package) },
+        bytes: bytes(package),
         unaccounted_bytes: package.unaccounted_bytes,
         warnings: package.warnings.iter().map(|warning| format!("{}: {}", warning.file, warning.text)).collect(),
     }
@@ -219,7 +239,17 @@ fn feature(feature: &Feature) -> FeatureRow {
     }
 }
 
-fn weights(package: &Package) -> WeightsSummary {
+fn bytes(package: &Package) -> Vec<BytesRow> {
+    let one = |row: &crate::format::ByteRow| BytesRow {
+        file: package.files.get(row.file as usize).map(|file| file.path.clone()).unwrap_or_default(),
+        kind: weights::kind_id(row.kind),
+        bytes: row.bytes,
+    };
+    package.bytes.iter().map(one).collect()
+}
+
+/// The weight table summed up, without its rows.
+pub(super) fn summary(package: &Package) -> WeightsSummary {
     let mut summary = WeightsSummary::default();
     let mut by_encoding: BTreeMap<String, EncodingRow> = BTreeMap::new();
     // Two weights may share a blob (a mask, a table): its bytes count with the first of them.

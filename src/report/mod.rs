@@ -17,5 +17,6 @@ pub mod presets;
 pub mod takeaway;
 pub mod variants;
 pub mod view;
+pub mod weights;
 pub mod why;
 pub mod words;
