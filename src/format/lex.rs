@@ -196,17 +196,24 @@ impl<'s> Lexer<'s> {
 
     fn advance(&mut self) -> Result<Token, Stop> {
         let first = loop {
-            let Some(byte) = self.byte()? else {
+            let rest = self.piece.get(self.at..).unwrap_or_default();
+            let Some(blanks) = rest.iter().position(|byte| class(*byte) != Class::Space) else {
+                self.at = self.at.max(self.piece.len());
+                if self.fill()? {
+                    continue;
+                }
                 self.token_at = self.len;
                 return Ok(Token::End);
             };
+            let first = rest.get(blanks).copied().unwrap_or_default();
+            self.at += blanks;
             self.token_at = self.start + self.at as u64;
-            match byte {
-                b' ' | b'\n' | b'\r' | b'\t' => self.at += 1,
-                // A byte order mark.
-                0xEF if self.token_at == 0 => self.at += 3,
-                byte => break byte,
+            // A byte order mark.
+            if first == 0xEF && self.token_at == 0 {
+                self.at += 3;
+                continue;
             }
+            break first;
         };
         self.at += 1;
         match first {

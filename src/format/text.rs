@@ -18,6 +18,8 @@ use super::{
 };
 use crate::model::{Block, DType, Dim, Function, Literal, Op, OpKind, TensorType, ValueType};
 
+type Args = Vec<(String, Vec<Binding>)>;
+
 /// Statements of a program that may be left out before the rest is not read.
 const LEFT_OUT_MAX: usize = 100;
 
@@ -175,11 +177,13 @@ impl Reader<'_, '_, '_> {
         }
         let mut outputs = Vec::new();
         let name = loop {
-            let word = self.word("a type or an operation")?;
-            if self.lex.peek()? == Token::Mark(b'(') {
-                break word;
+            let first = self.type_word("a type or an operation")?;
+            if self.lex.peek()? == Token::Mark(b'(')
+                && let TypeWord::Other(name) = first
+            {
+                break name;
             }
-            let typed = self.rest_of_type(&word)?;
+            let typed = self.rest_of_type(first)?;
             outputs.push((self.word("the name of a result")?, typed));
             if !self.takes(b',')? {
                 self.mark(b'=')?;
@@ -188,13 +192,22 @@ impl Reader<'_, '_, '_> {
         };
         self.to.count_statement(self.lex.token_at())?;
         let mut args = self.arguments()?;
-        let mut attributes = if self.takes(b'[')? { self.bindings(b']')? } else { Vec::new() };
         let kind = self.to.kind(&name);
+        // What else an operation says of itself is its name, which is also that of its result.
+        let has_parts = kind.is_constant() || name.starts_with("constexpr_");
+        let mut attributes = match self.takes(b'[')? {
+            true if has_parts => self.bindings(b']')?,
+            true => {
+                self.lex.pass_to_close()?;
+                Vec::new()
+            }
+            false => Vec::new(),
+        };
         if kind == OpKind::Const {
             attributes.append(&mut args);
             let value = attributes.into_iter().find(|(key, _)| key == "val").and_then(|(_, found)| one_value(found));
             self.to.constant_op(outputs.into_iter().next(), value, body)?;
-        } else if kind.is_constant() || name.starts_with("constexpr_") {
+        } else if has_parts {
             self.count(&name, depth);
             sort_by_name(&mut attributes);
             attributes.append(&mut args);
@@ -255,29 +268,32 @@ impl Reader<'_, '_, '_> {
     }
 
     /// `(name = item, …)`, in the order of the names.
-    fn arguments(&mut self) -> Result<Vec<(String, Vec<Binding>)>, Stop> {
+    fn arguments(&mut self) -> Result<Args, Stop> {
         self.mark(b'(')?;
         let mut args = self.bindings(b')')?;
         sort_by_name(&mut args);
         Ok(args)
     }
 
-    /// `name = item, …` up to a closing mark.
-    fn bindings(&mut self, close: u8) -> Result<Vec<(String, Vec<Binding>)>, Stop> {
+    /// `name = item, …` up to a closing mark. What a statement calls itself is passed over: its result has the name.
+    fn bindings(&mut self, close: u8) -> Result<Args, Stop> {
         let mut all = Vec::new();
         while !self.takes(close)? {
             let name = self.word("the name of an argument")?;
             self.mark(b'=')?;
-            let mut items = Vec::new();
-            if self.takes(b'(')? {
+            if name == "name" && close == b']' {
+                self.item_passed(close)?;
+            } else if self.takes(b'(')? {
+                let mut items = Vec::new();
                 while !self.takes(b')')? {
                     items.push(self.item()?);
                     self.takes(b',')?;
                 }
+                all.push((name, items));
             } else {
-                items.push(self.item()?);
+                let item = self.item()?;
+                all.push((name, vec![item]));
             }
-            all.push((name, items));
             if !self.takes(b',')? && self.lex.peek()? != Token::Mark(close) {
                 self.lex.next()?;
                 return Err(self.lex.unexpected("`,` or the end of the list"));
@@ -286,16 +302,36 @@ impl Reader<'_, '_, '_> {
         Ok(all)
     }
 
+    fn item_passed(&mut self, close: u8) -> Result<(), Stop> {
+        loop {
+            match self.lex.peek()? {
+                Token::Mark(b',') => return Ok(()),
+                Token::Mark(mark) if mark == close => return Ok(()),
+                Token::Mark(b'(' | b'<') => {
+                    self.lex.next()?;
+                    self.lex.pass_to_close()?;
+                }
+                Token::Word => {
+                    self.lex.next()?;
+                }
+                Token::Text | Token::Arrow | Token::Mark(_) | Token::End => {
+                    self.lex.next()?;
+                    return Err(self.lex.unexpected("a name"));
+                }
+            }
+        }
+    }
+
     fn item(&mut self) -> Result<Binding, Stop> {
-        let word = self.word("a name or a constant")?;
-        Ok(match self.lex.peek()? {
-            Token::Mark(b'(' | b'<') => Binding::Value(self.value(&word)?),
-            Token::Word | Token::Text | Token::Arrow | Token::Mark(_) | Token::End => Binding::Name(word),
+        let first = self.type_word("a name or a constant")?;
+        Ok(match (self.lex.peek()?, first) {
+            (Token::Mark(b'(' | b'<'), first) => Binding::Value(self.value(first)?),
+            (_, first) => Binding::Name(first.into_name()),
         })
     }
 
     /// `type(literal)`, after the first word of the type.
-    fn value(&mut self, first: &str) -> Result<Constant, Stop> {
+    fn value(&mut self, first: TypeWord) -> Result<Constant, Stop> {
         let at = self.lex.token_at();
         let ty = self.rest_of_type(first)?.ty;
         self.mark(b'(')?;
@@ -363,29 +399,48 @@ impl Reader<'_, '_, '_> {
     }
 
     fn a_type(&mut self) -> Result<Typed, Stop> {
-        let first = self.word("a type")?;
-        self.rest_of_type(&first)
+        let first = self.type_word("a type")?;
+        self.rest_of_type(first)
+    }
+
+    /// The first word of a type, or a name.
+    fn type_word(&mut self, wanted: &str) -> Result<TypeWord, Stop> {
+        match self.lex.next()? {
+            Token::Word => Ok(match self.lex.text() {
+                b"tensor" => TypeWord::Tensor,
+                b"state" => TypeWord::State,
+                word => match dtype(word) {
+                    DType::Unknown => TypeWord::Other(self.lex.owned()),
+                    dtype => TypeWord::Scalar(dtype),
+                },
+            }),
+            Token::Text | Token::Arrow | Token::Mark(_) | Token::End => Err(self.lex.unexpected(wanted)),
+        }
     }
 
     /// A type after its first word. Nested types other than states are passed over: nothing needs what they hold.
-    fn rest_of_type(&mut self, first: &str) -> Result<Typed, Stop> {
+    fn rest_of_type(&mut self, first: TypeWord) -> Result<Typed, Stop> {
         let mut found = Typed { ty: ValueType::Other, is_state: false, odd_rank: false };
-        let mut word = first.to_owned();
+        let mut word = first;
         let mut n_states = 0_u64;
-        while word == "state" && self.takes(b'<')? {
+        while matches!(word, TypeWord::State) && self.takes(b'<')? {
             n_states += 1;
-            word = self.word("a type")?;
+            word = self.type_word("a type")?;
         }
         found.is_state = n_states > 0;
-        if word == "tensor" {
-            found.ty = ValueType::Tensor(self.tensor_type()?);
-        } else if self.takes(b'<')? {
-            if !matches!(word.as_str(), "list" | "dict" | "tuple") {
-                self.to.notes.add(self.to.file, format!("the type `{word}` is not known"));
+        match word {
+            TypeWord::Tensor => found.ty = ValueType::Tensor(self.tensor_type()?),
+            TypeWord::Scalar(dtype) => found.ty = ValueType::Tensor(TensorType { dtype, shape: Vec::new() }),
+            TypeWord::State => return Err(self.lex.unexpected("`<`")),
+            TypeWord::Other(name) if self.takes(b'<')? => {
+                if !matches!(name.as_str(), "list" | "dict" | "tuple") {
+                    self.to.notes.add(self.to.file, format!("the type `{name}` is not known"));
+                }
+                self.lex.pass_to_close()?;
             }
-            self.lex.pass_to_close()?;
-        } else {
-            found.ty = ValueType::Tensor(TensorType { dtype: DType::from_name(&word), shape: Vec::new() });
+            TypeWord::Other(_) => {
+                found.ty = ValueType::Tensor(TensorType { dtype: DType::Unknown, shape: Vec::new() });
+            }
         }
         for _ in 0..n_states {
             self.mark(b'>')?;
@@ -396,7 +451,11 @@ impl Reader<'_, '_, '_> {
     /// `<dtype, [dims]>`.
     fn tensor_type(&mut self) -> Result<TensorType, Stop> {
         self.mark(b'<')?;
-        let mut found = TensorType { dtype: DType::from_name(&self.word("an element type")?), shape: Vec::new() };
+        let element = match self.type_word("an element type")? {
+            TypeWord::Scalar(dtype) => dtype,
+            TypeWord::Tensor | TypeWord::State | TypeWord::Other(_) => DType::Unknown,
+        };
+        let mut found = TensorType { dtype: element, shape: Vec::new() };
         self.mark(b',')?;
         self.mark(b'[')?;
         while !self.takes(b']')? {
@@ -470,6 +529,30 @@ impl Reader<'_, '_, '_> {
         }
         Ok(is_next)
     }
+}
+
+/// The first word of a type, or a name that is none.
+enum TypeWord {
+    Tensor,
+    State,
+    Scalar(DType),
+    Other(String),
+}
+
+impl TypeWord {
+    fn into_name(self) -> String {
+        match self {
+            Self::Tensor => "tensor".to_owned(),
+            Self::State => "state".to_owned(),
+            Self::Scalar(dtype) => dtype.name().to_owned(),
+            Self::Other(name) => name,
+        }
+    }
+}
+
+fn dtype(word: &[u8]) -> DType {
+    // Most words are names, and longer than any element type.
+    if word.len() > 10 { DType::Unknown } else { std::str::from_utf8(word).map_or(DType::Unknown, DType::from_name) }
 }
 
 /// The elements of a short constant.

@@ -59,31 +59,31 @@ impl DType {
     /// The element type of that name; `Unknown` when there is none.
     #[must_use]
     pub fn from_name(name: &str) -> Self {
-        let all = [
-            Self::Bool,
-            Self::String,
-            Self::Fp16,
-            Self::Fp32,
-            Self::Fp64,
-            Self::Bf16,
-            Self::Fp8E4M3,
-            Self::Fp8E5M2,
-            Self::Int4,
-            Self::Int8,
-            Self::Int16,
-            Self::Int32,
-            Self::Int64,
-            Self::UInt1,
-            Self::UInt2,
-            Self::UInt3,
-            Self::UInt4,
-            Self::UInt6,
-            Self::UInt8,
-            Self::UInt16,
-            Self::UInt32,
-            Self::UInt64,
-        ];
-        all.into_iter().find(|dtype| dtype.name() == name).unwrap_or(Self::Unknown)
+        match name {
+            "bool" => Self::Bool,
+            "string" => Self::String,
+            "fp16" => Self::Fp16,
+            "fp32" => Self::Fp32,
+            "fp64" => Self::Fp64,
+            "bf16" => Self::Bf16,
+            "fp8e4m3fn" => Self::Fp8E4M3,
+            "fp8e5m2" => Self::Fp8E5M2,
+            "int4" => Self::Int4,
+            "int8" => Self::Int8,
+            "int16" => Self::Int16,
+            "int32" => Self::Int32,
+            "int64" => Self::Int64,
+            "uint1" => Self::UInt1,
+            "uint2" => Self::UInt2,
+            "uint3" => Self::UInt3,
+            "uint4" => Self::UInt4,
+            "uint6" => Self::UInt6,
+            "uint8" => Self::UInt8,
+            "uint16" => Self::UInt16,
+            "uint32" => Self::UInt32,
+            "uint64" => Self::UInt64,
+            _ => Self::Unknown,
+        }
     }
 
     /// The name in documents: the spelling of MIL text (`fp16`, `int32`, `uint4`).
@@ -114,5 +114,42 @@ impl DType {
             Self::UInt64 => "uint64",
             Self::Unknown => "unknown",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::DType;
+
+    #[test]
+    fn every_name_finds_its_type_again() {
+        let all = [
+            DType::Bool,
+            DType::String,
+            DType::Fp16,
+            DType::Fp32,
+            DType::Fp64,
+            DType::Bf16,
+            DType::Fp8E4M3,
+            DType::Fp8E5M2,
+            DType::Int4,
+            DType::Int8,
+            DType::Int16,
+            DType::Int32,
+            DType::Int64,
+            DType::UInt1,
+            DType::UInt2,
+            DType::UInt3,
+            DType::UInt4,
+            DType::UInt6,
+            DType::UInt8,
+            DType::UInt16,
+            DType::UInt32,
+            DType::UInt64,
+        ];
+        for dtype in all {
+            assert_eq!(DType::from_name(dtype.name()), dtype);
+        }
+        assert_eq!(DType::from_name("fp12"), DType::Unknown);
     }
 }
