@@ -271,7 +271,7 @@ fn the_interface_is_read_from_the_metadata_when_there_is_no_description() {
             {"name": "image", "type": "Image", "width": "224", "height": "192", "colorspace": "RGB", "isOptional": "0"},
             {"name": "x", "type": "MultiArray", "dataType": "Float16", "shape": "[1, 4]", "isOptional": "1",
              "hasShapeFlexibility": "1", "shapeFlexibility": "1 × 1...4", "shapeRange": "[[1, 1], [1, 4]]"},
-            {"name": "y", "type": "MultiArray", "dataType": "Int32", "shape": "[1, 8]", "hasShapeFlexibility": "0"}],
+            {"name": "y", "type": "MultiArray", "dataType": "Int32", "shape": [1, 8], "hasShapeFlexibility": "0"}],
         "outputSchema": [{"name": "label", "type": "String", "shortDescription": ""}],
         "stateSchema": [{"name": "cache", "type": "State", "dataType": "Float16", "shape": "[1, 2, 64]"}]}]"#;
     let mil =

@@ -122,7 +122,8 @@ impl<'s> Lexer<'s> {
         Stop::Text { at: self.token_at, what: format!("{found} stands where {wanted} must stand") }
     }
 
-    fn shown(&self) -> String {
+    /// The beginning of what the last word or text says.
+    pub(super) fn shown(&self) -> String {
         let text = String::from_utf8_lossy(self.text.get(..40).unwrap_or(&self.text));
         if self.text.len() > 40 { format!("{text}…") } else { text.into_owned() }
     }

@@ -197,7 +197,7 @@ fn feature(json: &Json) -> Feature {
         value.and_then(|value| value.as_u64().or_else(|| value.as_str()?.parse().ok()))
     };
     let (dtype, shape) = match text("type") {
-        "MultiArray" | "State" => (element_type(text("dataType")).to_owned(), array_shape(&text)),
+        "MultiArray" | "State" => (element_type(text("dataType")).to_owned(), array_shape(json)),
         "Image" => {
             let dtype = match text("colorspace") {
                 "RGB" => "image-rgb",
@@ -226,8 +226,14 @@ fn element_type(name: &str) -> &'static str {
     }
 }
 
-fn array_shape<'j>(text: &impl Fn(&str) -> &'j str) -> Vec<FeatureDim> {
-    let lists = |key: &str| serde_json::from_str::<Vec<Vec<i64>>>(text(key)).unwrap_or_default();
+fn array_shape(json: &Json) -> Vec<FeatureDim> {
+    // Apple's compiler writes lists as text, other writers as lists.
+    let value = |key: &str| match json.get(key) {
+        Some(Json::String(text)) => serde_json::from_str(text).unwrap_or_default(),
+        Some(other) => other.clone(),
+        None => Json::Null,
+    };
+    let lists = |key: &str| serde_json::from_value::<Vec<Vec<i64>>>(value(key)).unwrap_or_default();
     let ranges = lists("shapeRange");
     if !ranges.is_empty() {
         let range = |ends: &Vec<i64>| match ends.as_slice() {
@@ -243,6 +249,6 @@ fn array_shape<'j>(text: &impl Fn(&str) -> &'j str) -> Vec<FeatureDim> {
         let sizes = |shape: &Vec<i64>| shape.iter().take(RANK_MAX).map(size).collect();
         return one_of(&shapes.iter().map(sizes).collect::<Vec<Vec<u64>>>());
     }
-    let shape = serde_json::from_str::<Vec<i64>>(text("shape")).unwrap_or_default();
+    let shape = serde_json::from_value::<Vec<i64>>(value("shape")).unwrap_or_default();
     shape.iter().take(RANK_MAX).map(|dim| FeatureDim::Fixed(size(dim))).collect()
 }

@@ -484,7 +484,7 @@ impl Reader<'_, '_, '_> {
             None => {
                 let at = self.lex.token_at();
                 let text =
-                    format!("at offset {at:#x}, the dimension {} is larger than can be counted", self.lex.owned());
+                    format!("at offset {at:#x}, the dimension {} is larger than can be counted", self.lex.shown());
                 self.to.notes.add(self.to.file, text);
                 Dim::Fixed(u64::MAX)
             }
