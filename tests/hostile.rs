@@ -121,6 +121,12 @@ fn manifests() {
     files.push(("a.mlpackage/Manifest.json".to_owned(), manifest.into_bytes()));
     files.push(("a.mlpackage/Data/m.mlmodel".to_owned(), spec));
     check("a manifest of many items", files).expect("a package");
+    let mut files: Files = (0..N).map(|at| (format!("a.mlpackage/Data/p{at}.bin"), vec![0])).collect();
+    let manifest =
+        r#"{"fileFormatVersion":"1.0.0","itemInfoEntries":{"m":{"path":"m.mlmodel"}},"rootModelIdentifier":"m"}"#;
+    files.push(("a.mlpackage/Manifest.json".to_owned(), manifest.as_bytes().to_vec()));
+    files.push(("a.mlpackage/Data/m.mlmodel".to_owned(), program(&[], "x")));
+    check("many files that nothing refers to", files).expect("a package");
     check("a deep manifest", one("a.mlpackage/Manifest.json", vec![b'['; 1 << 20])).expect_err("no JSON");
 }
 

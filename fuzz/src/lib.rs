@@ -148,7 +148,7 @@ fn open(files: &[(&str, &[u8])], limits: &Limits) -> Result<Package, ReadError> 
 }
 
 /// The files of an input that stands for several; what precedes the first is dropped.
-fn split(data: &[u8]) -> Vec<(&str, &[u8])> {
+pub fn split(data: &[u8]) -> Vec<(&str, &[u8])> {
     let mut starts: Vec<usize> =
         data.windows(FILE.len()).enumerate().filter(|(_, at)| *at == FILE).map(|(at, _)| at + 1).collect();
     if data.starts_with(FILE.get(1..).unwrap_or_default()) {

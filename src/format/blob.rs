@@ -210,7 +210,7 @@ impl WeightFile {
             };
             all.push(Stretch::Header(upto(*offset, offset + UNIT)));
             all.push(Stretch::Data { offset: *offset, bytes: upto(extent.data, extent.end) });
-            all.push(Stretch::Padding(upto(extent.end, extent.end.next_multiple_of(UNIT))));
+            all.push(Stretch::Padding(upto(extent.end, extent.end.checked_next_multiple_of(UNIT).unwrap_or(len))));
         }
         all
     }

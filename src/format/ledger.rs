@@ -27,7 +27,7 @@ pub(super) struct Told<'a> {
 pub(super) struct Known<'a> {
     /// The specification, when there is one file of it.
     pub(super) spec: Option<Told<'a>>,
-    /// Files that nothing refers to, by index.
+    /// Files that nothing refers to, by index, in order.
     pub(super) unreferenced: Vec<usize>,
     /// Bytes of weight files of compiled networks that nothing refers to, together.
     pub(super) loose: u64,
@@ -56,7 +56,7 @@ pub(super) fn rows(files: &[File], model: &Model, blobs: &Blobs<'_>, known: &Kno
                 own.add(kind, bytes);
             }
             own.rest(if spec.is_graph { ByteKind::Graph } else { ByteKind::Learned });
-        } else if known.unreferenced.contains(&at) {
+        } else if known.unreferenced.binary_search(&at).is_ok() {
             own.rest(ByteKind::Unreferenced);
         } else if file.path.ends_with(".espresso.weights") {
             let unreferenced = loose.min(own.left);

@@ -370,7 +370,10 @@ impl Model {
     /// Logical (decompressed) elements of every weight, each stored weight once.
     #[must_use]
     pub fn n_params(&self) -> u64 {
-        self.weights.iter().map(|weight| weight.elements().saturating_mul(u64::from(weight.copies))).sum()
+        self.weights
+            .iter()
+            .map(|weight| weight.elements().saturating_mul(u64::from(weight.copies)))
+            .fold(0, u64::saturating_add)
     }
 
     /// The MIL name of an operation.

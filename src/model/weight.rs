@@ -149,7 +149,7 @@ impl Weight {
     /// Stored bytes of one copy, alignment and headers aside.
     #[must_use]
     pub fn stored_bytes(&self) -> u64 {
-        self.parts.iter().map(|part| part.bytes).sum()
+        self.parts.iter().map(|part| part.bytes).fold(0, u64::saturating_add)
     }
 }
 

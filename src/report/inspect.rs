@@ -252,6 +252,8 @@ fn bytes(package: &Package) -> Vec<BytesRow> {
 pub(super) fn summary(package: &Package) -> WeightsSummary {
     let mut summary = WeightsSummary::default();
     let mut by_encoding: BTreeMap<String, EncodingRow> = BTreeMap::new();
+    // A file may claim any size for what it does not hold.
+    let add = |sum: &mut u64, more: u64| *sum = sum.saturating_add(more);
     // Two weights may share a blob (a mask, a table): its bytes count with the first of them.
     let mut seen = std::collections::HashSet::new();
     for weight in &package.model.weights {
@@ -260,16 +262,17 @@ pub(super) fn summary(package: &Package) -> WeightsSummary {
         let mut stored = 0;
         for part in &weight.parts {
             match (&part.place, part.role) {
-                (Place::Blob { .. }, _) => stored += if seen.insert(part.place.clone()) { part.bytes } else { 0 },
-                (Place::Inline | Place::Planned, PartRole::Data | PartRole::Mask) => stored += part.bytes,
+                (Place::Blob { .. }, _) if !seen.insert(part.place.clone()) => {}
+                (Place::Blob { .. }, _) => add(&mut stored, part.bytes),
+                (Place::Inline | Place::Planned, PartRole::Data | PartRole::Mask) => add(&mut stored, part.bytes),
                 (Place::Inline | Place::Planned, PartRole::Table | PartRole::Scale | PartRole::Offset) => {
-                    summary.inline_parameter_bytes += part.bytes;
+                    add(&mut summary.inline_parameter_bytes, part.bytes);
                 }
             }
         }
         summary.n_tensors += 1;
-        summary.n_params += n_params;
-        summary.stored_bytes += stored;
+        add(&mut summary.n_params, n_params);
+        add(&mut summary.stored_bytes, stored);
         let row = by_encoding.entry(label.clone()).or_insert_with(|| EncodingRow {
             encoding: label,
             n_tensors: 0,
@@ -277,8 +280,8 @@ pub(super) fn summary(package: &Package) -> WeightsSummary {
             stored_bytes: 0,
         });
         row.n_tensors += 1;
-        row.n_params += n_params;
-        row.stored_bytes += stored;
+        add(&mut row.n_params, n_params);
+        add(&mut row.stored_bytes, stored);
     }
     summary.by_encoding = by_encoding.into_values().collect();
     // By name from the map already: only the sizes are left to order by.
