@@ -81,7 +81,7 @@ fn one(name: &str, bytes: Vec<u8>) -> Files {
     vec![(name.to_owned(), bytes)]
 }
 
-const N: usize = 50_000;
+const N: usize = 30_000;
 
 #[test]
 fn no_input_costs_much_more_than_its_size() {
