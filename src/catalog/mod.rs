@@ -9,9 +9,7 @@ pub mod arch;
 mod rule;
 mod schema;
 
-pub use rule::{
-    Charges, CostClass, CostRow, Effect, Rule, RuleText, RuleTexts, Rulebook, Test, Trust, WeightTest, WeightTrait,
-};
+pub use rule::{CostClass, CostRow, Effect, Rule, RuleText, RuleTexts, Rulebook, Test, Trust, WeightTest, WeightTrait};
 
 pub use schema::{
     AppMemory, Catalog, Coefficient, Confidence, Device, DeviceKind, Fact, FactKind, Limit, OsFamily, Preset,

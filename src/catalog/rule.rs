@@ -298,20 +298,6 @@ pub struct CostRow {
     pub cpu_classic: f64,
 }
 
-/// What Core ML's planner charges beside the work, in seconds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Charges {
-    /// A change to the Neural Engine.
-    pub to_ane: f64,
-    /// A change to another unit.
-    pub to_other: f64,
-    /// A launch on the Neural Engine.
-    pub launch_ane: f64,
-    /// A launch on the GPU.
-    pub launch_other: f64,
-}
-
 /// Rules and costs, as packed.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Rulebook {
@@ -319,8 +305,6 @@ pub struct Rulebook {
     pub rules: Vec<Rule>,
     /// What the planner charges for work.
     pub costs: Vec<CostRow>,
-    /// And for the rest.
-    pub charges: Charges,
 }
 
 /// The words of a rule.

@@ -6,6 +6,7 @@
 //! wants to know of each operation. Invariant: total and deterministic; a prediction, never called measured. Absent on
 //! purpose: memory and sizes.
 
+mod certainty;
 mod cost;
 mod facts;
 mod gates;
@@ -17,9 +18,10 @@ mod time;
 mod weights;
 mod work;
 
+pub use certainty::Certainty;
 pub use cost::Cost;
 pub use gates::Ask;
-pub use place::{Certainty, Label, Placed, PlacedOp, Run, Why, place};
+pub use place::{Label, Placed, PlacedOp, Run, Why, place};
 pub use rules::{RuleIdx, Traits};
 pub use segment::{Plan, Segment};
 pub use time::{Carriage, Terms, WeightLoad};

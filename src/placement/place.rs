@@ -5,7 +5,7 @@
 //! go where the control flow goes. Absent on purpose: words (`report`), measured plans.
 
 use crate::{
-    catalog::{Effect, Rule, RuleTexts, Test, Trust},
+    catalog::{Effect, Rule, RuleTexts, Test},
     machine::{Machine, Unit},
     model::{Model, Op, OpKind},
     scenario::Units,
@@ -15,6 +15,7 @@ use crate::{
 
 use super::{
     Ask, Plan, Prepared, Traits,
+    certainty::{Certainty, Sureness},
     facts::Facts,
     predicate,
     rules::{self, RuleIdx, has},
@@ -84,17 +85,6 @@ pub struct Run {
     pub cost_share: f64,
     /// The change of unit before it, likely value.
     pub boundary: Seconds,
-}
-
-/// How sure a prediction is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Certainty {
-    /// Sources contradict each other.
-    Unknown,
-    /// One observation, or no rule speaks of it.
-    Plausible,
-    /// Apple says so or plans agree.
-    Likely,
 }
 
 /// Where a function lands, in a word.
@@ -335,60 +325,6 @@ fn note(placed: &mut Placed, at: RuleIdx, rule: &Rule, n_ops: u64) {
 fn not_evaluated(id: &str) -> Option<RuleIdx> {
     let at = RuleTexts::get().texts.iter().position(|text| text.id == id)?;
     u16::try_from(at).ok().map(RuleIdx)
-}
-
-/// How sure a prediction is, as rules are heard.
-#[derive(Clone, Copy, Debug, Default)]
-struct Sureness {
-    /// Best grade of what keeps the operation off the Neural Engine.
-    against: Option<Trust>,
-    /// Best grade of what allows it.
-    native: Option<Trust>,
-    /// Worst grade of what casts doubt.
-    doubt: Option<Trust>,
-    /// It only follows its neighbours.
-    follows: bool,
-    has_cause: bool,
-}
-
-impl Sureness {
-    fn hear(&mut self, rule: &Rule, unit: Unit) {
-        let causes =
-            [Effect::RefusesAne, Effect::PrefersCpu, Effect::GraphOffAne, Effect::GraphOnCpu, Effect::GraphOnGpu];
-        if unit != Unit::Ane && causes.iter().any(|effect| has(rule, *effect)) {
-            self.has_cause = true;
-            self.against = Some(self.against.map_or(rule.trust, |known| known.min(rule.trust)));
-        } else if has(rule, Effect::Native) {
-            self.native = Some(self.native.map_or(rule.trust, |known| known.min(rule.trust)));
-        } else if has(rule, Effect::Contested) || has(rule, Effect::CompileRisk) {
-            self.doubt = Some(self.doubt.map_or(rule.trust, |known| known.max(rule.trust)));
-        }
-    }
-
-    fn follows(&mut self) {
-        self.follows = true;
-    }
-
-    fn of(self, unit: Unit) -> Certainty {
-        let graded = |trust: Trust| match trust {
-            Trust::A | Trust::B => Certainty::Likely,
-            Trust::C | Trust::D => Certainty::Plausible,
-            Trust::E => Certainty::Unknown,
-        };
-        if unit != Unit::Ane {
-            return match (self.against, self.follows) {
-                (Some(trust), _) => graded(trust),
-                (None, true) => Certainty::Plausible,
-                (None, false) => Certainty::Likely,
-            };
-        }
-        let allowed = self.native.map_or(Certainty::Plausible, graded);
-        match self.doubt {
-            Some(Trust::E) => Certainty::Unknown,
-            Some(_) => allowed.min(Certainty::Plausible),
-            None => allowed,
-        }
-    }
 }
 
 /// Collects runs while operations are listed.

@@ -1,8 +1,7 @@
 //! The shortest path over operations × units.
 
 use crate::{
-    catalog::{Charges, Rulebook},
-    machine::{Machine, Unit},
+    machine::{Coef, Machine, Unit},
     scenario::Units,
     units::{Basis, Figure, Quantity, Seconds},
     variant::{Precision, Runtime},
@@ -237,26 +236,27 @@ impl Prepared<'_> {
 
     /// The unit of each step on the cheapest path, by what the planner charges for work, launches and changes.
     fn shortest_path(&self, steps: &[Step], may_run: &impl Fn(&PreparedOp, Unit) -> bool) -> Vec<Unit> {
-        let charges = Rulebook::get().charges;
+        let step: Figure<Seconds> = Coef::PlannerStep.figure();
+        let charge = |from, to| charge(step.value.get(), from, to);
         let mut best = [f64::INFINITY; 3];
         let mut came_from: Vec<[u8; 3]> = Vec::with_capacity(steps.len());
-        for (at, step) in steps.iter().enumerate() {
+        for (at, at_step) in steps.iter().enumerate() {
             let mut next = [f64::INFINITY; 3];
             let mut origin = [2_u8; 3];
-            let Some(op) = self.ops.get(step.op) else { continue };
+            let Some(op) = self.ops.get(at_step.op) else { continue };
             for to in Unit::EVERY {
                 if !may_run(op, to) {
                     continue;
                 }
-                let own = op.cost.get(to.idx()).copied().unwrap_or(0.0) * step.times;
+                let own = op.cost.get(to.idx()).copied().unwrap_or(0.0) * at_step.times;
                 let (mut cheapest, mut via) = (f64::INFINITY, 2_u8);
                 if at == 0 {
-                    // Inputs lie with the CPU.
-                    cheapest = charge(&charges, Unit::Cpu, to);
+                    // Inputs lie where every unit finds them.
+                    cheapest = charge(None, to);
                 } else {
                     for from in Unit::EVERY {
                         let before = best.get(from.idx()).copied().unwrap_or(f64::INFINITY);
-                        let total = before + charge(&charges, from, to) * step.entered;
+                        let total = before + charge(Some(from), to) * at_step.entered;
                         if total < cheapest - TIE {
                             cheapest = total;
                             via = from.idx() as u8;
@@ -271,10 +271,11 @@ impl Prepared<'_> {
             best = next;
             came_from.push(origin);
         }
-        // So do results.
+        // Results have to leave the Neural Engine.
         let mut last = (Unit::Cpu, f64::INFINITY);
         for unit in Unit::EVERY {
-            let total = best.get(unit.idx()).copied().unwrap_or(f64::INFINITY) + charge(&charges, unit, Unit::Cpu);
+            let total = best.get(unit.idx()).copied().unwrap_or(f64::INFINITY)
+                + if unit == Unit::Ane { step.value.get() } else { 0.0 };
             if total < last.1 - TIE {
                 last = (unit, total);
             }
@@ -292,12 +293,13 @@ impl Prepared<'_> {
     }
 }
 
-/// What the planner charges for going from one unit to another, in seconds.
-fn charge(charges: &Charges, from: Unit, to: Unit) -> f64 {
-    match to {
-        _ if from == to => 0.0,
-        Unit::Ane => charges.to_ane + charges.launch_ane,
-        Unit::Gpu => charges.to_other + charges.launch_other,
-        Unit::Cpu => charges.to_other,
+/// What the planner charges for going from one unit to another, in seconds: a step for the change, and one for a launch
+/// where the work is queued to an accelerator.
+fn charge(step: f64, from: Option<Unit>, to: Unit) -> f64 {
+    match (from, to) {
+        (Some(from), to) if from == to => 0.0,
+        (None, Unit::Cpu) => 0.0,
+        (None, Unit::Ane | Unit::Gpu) | (Some(_), Unit::Cpu) => step,
+        (Some(_), Unit::Ane | Unit::Gpu) => 2.0 * step,
     }
 }

@@ -8,7 +8,7 @@ use toml::{Spanned, Value};
 
 use super::{
     arch::Arch,
-    rule::{Charges, CostClass, Effect, Test, Trust},
+    rule::{CostClass, Effect, Test, Trust},
     schema::{Confidence, DeviceKind, FactKind, OsFamily, PresetKind, TopsMeaning},
 };
 
@@ -26,7 +26,6 @@ pub struct File {
     pub rule: Vec<RuleRow>,
     pub rule_source: Vec<SourceRow>,
     pub planner_cost: Vec<PlannerCostRow>,
-    pub planner_charges: Option<Charges>,
 }
 
 /// A number with its unit: `"51.2 GB/s"`.

@@ -23,10 +23,6 @@ impl Packer {
         for raw in &file.rule {
             self.rule(raw, text);
         }
-        if let Some(charges) = file.planner_charges {
-            self.claim_key("planner_charges", "", text, 0);
-            self.rulebook.charges = charges;
-        }
         for raw in &file.planner_cost {
             self.claim_key("planner_cost", &format!("{:?}", raw.class), text, 0);
             self.rulebook.costs.push(CostRow {
