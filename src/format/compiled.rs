@@ -7,7 +7,7 @@
 //! networks learned, which only `coremldata.bin` holds in a form that is not documented.
 
 use super::{
-    Feature, FeatureDim, FileSize, Interface, Limits, Package, PackageFormat, ReadError,
+    Fault, Feature, FeatureDim, FileSize, Interface, Limits, Package, PackageFormat, ReadError,
     blob::Blobs,
     espresso,
     files::{File, Notes, about, base_name, folder, inside, join, lfs_pointer, read_small},
@@ -98,7 +98,9 @@ struct Data {
 /// Reads the compiled model whose folder holds `files`.
 pub(super) fn read(name: String, files: &[File], limits: &Limits, mut notes: Notes) -> Result<Package, ReadError> {
     let parts = parts(files, limits, &mut notes)?;
-    let Some(whole) = parts.first() else { return Err(about(&name, "there is no model in it", WHOLE)) };
+    let Some(whole) = parts.first() else {
+        return Err(about(Fault::NotCoreMl, &name, "there is no model in it", WHOLE));
+    };
     let model_type = whole.model_type();
     let said = whole.spec_version(&mut notes);
     // Each program's text, as a file for errors and fingerprints; a part without one has an empty file.
@@ -188,7 +190,7 @@ fn program<'a>(
 ) -> Result<(Vec<ToldFunction>, State<'a>), ReadError> {
     if let Some(size) = lfs_pointer(file.source.as_ref()) {
         let what = format!("this is a Git LFS pointer to {size} bytes, not the program");
-        return Err(about(&file.path, what, "run `git lfs pull` in the repository it comes from"));
+        return Err(about(Fault::LfsPointer, &file.path, what, "run `git lfs pull` in the repository it comes from"));
     }
     let State { mut blobs, notes, model, rows, n_ops } = state;
     blobs.start_from(&file.path);
@@ -211,7 +213,7 @@ fn parts<'a>(files: &'a [File], limits: &Limits, notes: &mut Notes) -> Result<Ve
     while let Some((folder, prefix, depth)) = waiting.pop() {
         if parts.len() >= limits.models || depth > limits.depth {
             let what = "the pipeline holds too many models or nests them too deep";
-            return Err(about(&folder, what, "Core ML cannot load such a model either"));
+            return Err(about(Fault::TooLarge, &folder, what, "Core ML cannot load such a model either"));
         }
         let part = part(files, folder, prefix, notes)?;
         for (at, name) in part.children.iter().enumerate().rev() {
@@ -268,7 +270,8 @@ fn part<'a>(files: &'a [File], folder: String, prefix: String, notes: &mut Notes
     let what =
         if is_encrypted { "the compiled model is encrypted".to_owned() } else { format!("{missing} is not there") };
     let at = if part.folder.is_empty() { "the compiled model" } else { part.folder.as_str() };
-    Err(about(at, what, WHOLE))
+    let fault = if is_encrypted { Fault::Unsupported } else { Fault::Missing };
+    Err(about(fault, at, what, WHOLE))
 }
 
 /// What the models of a pipeline are called: by their own names when these are told apart by them.
@@ -309,13 +312,13 @@ fn data(file: &File, notes: &mut Notes) -> Result<Option<Data>, ReadError> {
         return odd("the file is too short");
     }
     let mut head = [0; 0x24];
-    file.source.read_at(0, &mut head).map_err(|why| about(&file.path, why, ""))?;
+    file.source.read_at(0, &mut head).map_err(|why| about(Fault::Io, &file.path, why, ""))?;
     let tag = u64_at(&head, 0x1C);
     let Some(at) = tag.checked_add(0x24).filter(|at| at.checked_add(40).is_some_and(|end| end <= len)) else {
         return odd("the file is cut, or of a form that is not known");
     };
     let mut middle = [0; 40];
-    file.source.read_at(at, &mut middle).map_err(|why| about(&file.path, why, ""))?;
+    file.source.read_at(at, &mut middle).map_err(|why| about(Fault::Io, &file.path, why, ""))?;
     let (spec_version, size) = (u32_at(&middle, 0), u64_at(&middle, 32));
     let start = at + 40;
     let Some(end) = start.checked_add(size).filter(|end| *end <= len) else {

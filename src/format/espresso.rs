@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use serde_json::Value as Json;
 
 use super::{
-    Limits, ReadError,
+    Fault, Limits, ReadError,
     files::{File, Notes, about, folder, join, read_small},
     window::Window,
     zip::u64_at,
@@ -55,10 +55,10 @@ impl Net<'_> {
         let bytes = read_small(self.file, NET_MAX)?;
         let hint = "give the .mlmodel that it was compiled from";
         if bytes.starts_with(b"pbze") || bytes.starts_with(b"bvx") {
-            return Err(about(path, "the network is compressed in a form that is not read", hint));
+            return Err(about(Fault::Unsupported, path, "the network is compressed in a form that is not read", hint));
         }
         let json: Json = serde_json::from_slice(&bytes)
-            .map_err(|error| about(path, format!("the network is not JSON: {error}"), hint))?;
+            .map_err(|error| about(Fault::Corrupt, path, format!("the network is not JSON: {error}"), hint))?;
         drop(bytes);
         let mut blobs = self.blobs(&json, notes)?;
         let mut net = Graph::default();
@@ -67,7 +67,7 @@ impl Net<'_> {
             *n_ops += 1;
             if *n_ops > self.limits.ops {
                 let what = format!("the model has more than {} layers", self.limits.ops);
-                return Err(about(path, what, "it is larger than this planner can show"));
+                return Err(about(Fault::TooLarge, path, what, "it is larger than this planner can show"));
             }
             // What the network takes is listed as a layer too.
             if text(layer, "type") != "input" {

@@ -5,7 +5,7 @@
 
 use std::rc::Rc;
 
-use super::{Entry, Limits, RangeSource, ReadError, Warning, zip};
+use super::{Entry, Fault, Limits, RangeSource, ReadError, Warning, zip};
 
 /// Warnings that are kept; the rest are counted.
 const WARNINGS_MAX: usize = 200;
@@ -58,8 +58,8 @@ pub(super) fn short(text: &str, n_chars: usize) -> String {
 }
 
 /// An error about a whole file.
-pub(super) fn about(file: &str, what: impl Into<String>, hint: &str) -> ReadError {
-    ReadError { file: file.to_owned(), offset: None, what: what.into(), hint: hint.to_owned() }
+pub(super) fn about(fault: Fault, file: &str, what: impl Into<String>, hint: &str) -> ReadError {
+    ReadError { fault, file: file.to_owned(), offset: None, what: what.into(), hint: hint.to_owned() }
 }
 
 /// A path in its one allowed form, or `None` when it could lead out of the artefact.
@@ -109,7 +109,7 @@ pub(super) fn gather(entries: Vec<Entry>, limits: &Limits, notes: &mut Notes) ->
     let mut files = Vec::new();
     if entries.len() > limits.files {
         let what = format!("more than {} files were given", limits.files);
-        return Err(about("", what, "give the model's own folder"));
+        return Err(about(Fault::TooLarge, "", what, "give the model's own folder"));
     }
     let single = entries.len() == 1;
     for entry in entries {
@@ -151,10 +151,10 @@ pub(super) fn read_small(file: &File, max: u64) -> Result<Vec<u8>, ReadError> {
     let len = file.source.len();
     if len > max {
         let what = format!("the file is too large ({len} bytes, more than {max})");
-        return Err(about(&file.path, what, "it is no part of a Core ML package"));
+        return Err(about(Fault::TooLarge, &file.path, what, "it is no part of a Core ML package"));
     }
     let mut bytes = vec![0; len as usize];
-    file.source.read_at(0, &mut bytes).map_err(|why| about(&file.path, why, ""))?;
+    file.source.read_at(0, &mut bytes).map_err(|why| about(Fault::Io, &file.path, why, ""))?;
     Ok(bytes)
 }
 

@@ -10,7 +10,7 @@
 use std::collections::HashMap;
 
 use super::{
-    Limits, ReadError,
+    Fault, Limits, ReadError,
     blob::Blobs,
     constant::{Constant, Store, Typed, constant, inline_bytes, literal},
     files::Notes,
@@ -149,7 +149,7 @@ impl Programs<'_, '_> {
         self.n_ops += 1;
         if self.n_ops > self.limits.ops {
             let what = format!("the model has more than {} operations", self.limits.ops);
-            return Err(self.wire.error(at, what, "it is larger than this planner can show"));
+            return Err(self.wire.error(Fault::TooLarge, at, what, "it is larger than this planner can show"));
         }
         Ok(())
     }
@@ -158,14 +158,24 @@ impl Programs<'_, '_> {
     pub(super) fn check_depth(&self, depth: u32, at: u64) -> Result<(), ReadError> {
         if depth > self.limits.depth {
             let what = format!("blocks are nested more than {} deep", self.limits.depth);
-            return Err(self.wire.error(at, what, "Core ML cannot load such a model either"));
+            return Err(self.wire.error(Fault::TooLarge, at, what, "Core ML cannot load such a model either"));
         }
         Ok(())
     }
 
     /// The type of an operation by its name.
     pub(super) fn kind(&mut self, name: &str) -> OpKind {
-        OpKind::from_name(name).unwrap_or_else(|| OpKind::Other(self.model.names.intern(name)))
+        OpKind::from_name(name).unwrap_or_else(|| {
+            // Said once for each name: the first operation of it interns the name.
+            if self.model.names.find(name).is_none() {
+                let text = format!(
+                    "the operation `{}` is not known here: it counts, and nothing is said of its work",
+                    short(name)
+                );
+                self.notes.add(self.file, text);
+            }
+            OpKind::Other(self.model.names.intern(name))
+        })
     }
 
     /// A `const` statement.
@@ -379,4 +389,9 @@ impl Programs<'_, '_> {
 /// A name that something reads before it is made.
 fn forward(name: String, body: &mut Body) -> ValueId {
     body.define(name, ValueType::Other, Def::Op)
+}
+
+/// A name from a file, short enough for a warning.
+fn short(name: &str) -> String {
+    name.chars().take(60).collect()
 }

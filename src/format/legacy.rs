@@ -8,7 +8,7 @@
 use std::collections::HashMap;
 
 use super::{
-    ReadError,
+    Fault, ReadError,
     files::short,
     graph::Programs,
     wire::{Payload, Span},
@@ -110,7 +110,7 @@ impl Programs<'_, '_> {
     fn layers(&mut self, mut message: Span, net: &mut Net, depth: u32) -> Result<Vec<Op>, ReadError> {
         if depth > self.limits.depth {
             let what = format!("networks are nested more than {} deep", self.limits.depth);
-            return Err(self.wire.error(message.at, what, "Core ML cannot load such a model either"));
+            return Err(self.wire.error(Fault::TooLarge, message.at, what, "Core ML cannot load such a model either"));
         }
         let mut ops = Vec::new();
         while let Some(field) = self.wire.next(&mut message)? {
@@ -125,7 +125,7 @@ impl Programs<'_, '_> {
         self.n_ops += 1;
         if self.n_ops > self.limits.ops {
             let what = format!("the model has more than {} layers", self.limits.ops);
-            return Err(self.wire.error(message.at, what, "it is larger than this planner can show"));
+            return Err(self.wire.error(Fault::TooLarge, message.at, what, "it is larger than this planner can show"));
         }
         let (mut name, mut inputs, mut outputs, mut kind) = (String::new(), Vec::new(), Vec::new(), None);
         while let Some(field) = self.wire.next(&mut message)? {

@@ -5,7 +5,7 @@
 //! tokens: their elements are counted and fingerprinted byte by byte, which is where most of the bytes of a large file
 //! are. Absent on purpose: what the tokens mean.
 
-use super::{RangeSource, ReadError};
+use super::{Fault, RangeSource, ReadError};
 
 /// Bytes that are read at a time.
 const PIECE: u64 = 256 * 1024;
@@ -310,7 +310,7 @@ impl<'s> Lexer<'s> {
             Ok(()) => Ok(true),
             Err(what) => {
                 let (file, hint) = (self.file.to_owned(), String::new());
-                Err(Stop::Read(ReadError { file, offset: Some(next), what, hint }))
+                Err(Stop::Read(ReadError { fault: Fault::Io, file, offset: Some(next), what, hint }))
             }
         }
     }

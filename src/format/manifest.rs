@@ -6,7 +6,7 @@
 use serde_json::Value;
 
 use super::{
-    ReadError,
+    Fault, ReadError,
     files::{File, Notes, about, base_name, clean_path, inside, join, read_small},
 };
 
@@ -30,7 +30,7 @@ pub(super) fn read(file: &File, root: &str, files: &[File], notes: &mut Notes) -
     let text = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&bytes);
     let json: Value = serde_json::from_slice(text).map_err(|error| {
         let what = format!("the manifest is not JSON: {error}");
-        about(&file.path, what, "save the package again with coremltools or Xcode")
+        about(Fault::Corrupt, &file.path, what, "save the package again with coremltools or Xcode")
     })?;
     let version = json.get("fileFormatVersion").and_then(Value::as_str);
     if version != Some("1.0.0") {
@@ -51,7 +51,7 @@ pub(super) fn read(file: &File, root: &str, files: &[File], notes: &mut Notes) -
         };
         let Some(clean) = clean_path(path) else {
             let what = format!("item {id} has the path `{path}`, which leads out of the package");
-            return Err(about(&file.path, what, "do not use this package: it is broken or hostile"));
+            return Err(about(Fault::Hostile, &file.path, what, "do not use this package: it is broken or hostile"));
         };
         let clean = join("Data", &clean);
         for key in ["name", "author", "description"] {
@@ -68,7 +68,7 @@ pub(super) fn read(file: &File, root: &str, files: &[File], notes: &mut Notes) -
         (Some(model), _) => model,
         (None, Some(id)) if !entries.is_empty() => {
             let what = format!("the manifest names {id} as the model, but has no such item");
-            return Err(about(&file.path, what, "save the package again with coremltools or Xcode"));
+            return Err(about(Fault::Corrupt, &file.path, what, "save the package again with coremltools or Xcode"));
         }
         (None, _) => match guess(root, files) {
             Some(guessed) => {
@@ -77,7 +77,12 @@ pub(super) fn read(file: &File, root: &str, files: &[File], notes: &mut Notes) -
             }
             None => {
                 let what = "the manifest does not name the model, and there is no model in the package to guess";
-                return Err(about(&file.path, what, "save the package again with coremltools or Xcode"));
+                return Err(about(
+                    Fault::Corrupt,
+                    &file.path,
+                    what,
+                    "save the package again with coremltools or Xcode",
+                ));
             }
         },
     };

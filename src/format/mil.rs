@@ -4,7 +4,7 @@
 //! earlier.
 
 use super::{
-    ReadError,
+    Fault, ReadError,
     constant::{Constant, Typed, constant, named},
     graph::{Binding, Body, Programs},
     wire::{Payload, Span},
@@ -20,7 +20,12 @@ impl Programs<'_, '_> {
                 let (name, value) = self.wire.map_entry(entry)?;
                 if functions.len() + self.model.functions.len() >= self.limits.functions {
                     let what = format!("the model has more than {} functions", self.limits.functions);
-                    return Err(self.wire.error(entry.at, what, "it is larger than this planner can show"));
+                    return Err(self.wire.error(
+                        Fault::TooLarge,
+                        entry.at,
+                        what,
+                        "it is larger than this planner can show",
+                    ));
                 }
                 functions.retain(|(known, _)| *known != name);
                 functions.push((name, value));

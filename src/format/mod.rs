@@ -189,9 +189,37 @@ pub struct Warning {
     pub text: String,
 }
 
+/// What kind of thing is wrong with an artefact.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Fault {
+    /// It is something else, or only a part of a model.
+    NotCoreMl,
+    /// A pointer that Git LFS left where the file should be.
+    LfsPointer,
+    /// A file that the model needs is not there.
+    Missing,
+    /// It ends too early.
+    Truncated,
+    /// It contradicts its own format.
+    Corrupt,
+    /// It reaches out of its own folder, or pretends to be what it is not.
+    Hostile,
+    /// It is larger or deeper than any model that Core ML loads.
+    TooLarge,
+    /// It is in a form that exists and is not read here.
+    Unsupported,
+    /// There are several models.
+    Ambiguous,
+    /// The bytes could not be had.
+    Io,
+}
+
 /// Why an artefact could not be read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReadError {
+    /// What kind of thing is wrong.
+    pub fault: Fault,
     /// The file it happened in.
     pub file: String,
     /// Where in the file, when that means something.

@@ -2,7 +2,7 @@
 //! accounts for each byte.
 
 use super::{
-    Entry, FileSize, Interface, Limits, Package, PackageFormat, ReadError,
+    Entry, Fault, FeatureDim, FileSize, Interface, Limits, Package, PackageFormat, ReadError,
     blob::Blobs,
     compiled,
     files::{File, Notes, about, base_name, folder, gather, inside, join, lfs_pointer},
@@ -103,8 +103,8 @@ fn find(dropped: &str, files: &[File], notes: &mut Notes) -> Result<Found, ReadE
             // What lies beside a lone model belongs to something else.
             Ok(Found { name: stem(&file.path), root, format, spec, items: Vec::new() })
         }
-        (Some(_), Some(_)) => Err(about(dropped, "there are several models", "give one at a time")),
-        (None, _) => Err(about(dropped, no_model(files), WANTED)),
+        (Some(_), Some(_)) => Err(about(Fault::Ambiguous, dropped, "there are several models", "give one at a time")),
+        (None, _) => Err(about(Fault::NotCoreMl, dropped, no_model(files), WANTED)),
     }
 }
 
@@ -143,40 +143,40 @@ fn single(file: &File, is_zipped: bool) -> Result<(), ReadError> {
     let mut head = [0; 80];
     let n = file.source.len().min(head.len() as u64) as usize;
     if let Some(head) = head.get_mut(..n) {
-        file.source.read_at(0, head).map_err(|why| about(&file.path, why, ""))?;
+        file.source.read_at(0, head).map_err(|why| about(Fault::Io, &file.path, why, ""))?;
     }
-    let what = if n == 0 {
-        "the file is empty"
+    let (fault, what) = if n == 0 {
+        (Fault::Truncated, "the file is empty")
     } else if lfs_pointer(file.source.as_ref()).is_some() {
         let hint = "run `git lfs pull` in the repository it comes from";
-        return Err(about(&file.path, "this is a Git LFS pointer, not the file itself", hint));
+        return Err(about(Fault::LfsPointer, &file.path, "this is a Git LFS pointer, not the file itself", hint));
     } else if head.starts_with(b"PK") && is_zipped {
-        "there is no Core ML model in it; archives inside archives are not opened"
+        (Fault::Unsupported, "there is no Core ML model in it; archives inside archives are not opened")
     } else if head.starts_with(b"PK") {
-        "the archive is damaged"
+        (Fault::Corrupt, "the archive is damaged")
     } else if head.starts_with(b"\x1F\x8B") {
-        "this is a gzip archive, which is not opened"
+        (Fault::Unsupported, "this is a gzip archive, which is not opened")
     } else if head.starts_with(b"GGUF") || name.ends_with(".safetensors") {
         let hint = "pick a preset for llama.cpp or MLX, or convert the model to Core ML";
-        return Err(about(&file.path, "this is not a Core ML model", hint));
+        return Err(about(Fault::NotCoreMl, &file.path, "this is not a Core ML model", hint));
     } else if head.get(64..68) == Some(&[0xEF, 0xBE, 0xAD, 0xDE]) {
-        "this is the weight file of a package, without its model"
+        (Fault::NotCoreMl, "this is the weight file of a package, without its model")
     } else if head.starts_with(b"{") || head.starts_with(b"[") {
-        "this is JSON, not a model"
+        (Fault::NotCoreMl, "this is JSON, not a model")
     } else {
         return Ok(());
     };
-    Err(about(&file.path, what, WANTED))
+    Err(about(fault, &file.path, what, WANTED))
 }
 
 fn read(found: Found, files: &[File], limits: &Limits, mut notes: Notes) -> Result<Package, ReadError> {
     let Some(file) = files.iter().find(|file| file.path == found.spec) else {
         let what = "the manifest names this file as the model, but it is not there";
-        return Err(about(&found.spec, what, "copy or download the package again"));
+        return Err(about(Fault::Missing, &found.spec, what, "copy or download the package again"));
     };
     if let Some(size) = lfs_pointer(file.source.as_ref()) {
         let what = format!("this is a Git LFS pointer to {size} bytes, not the model");
-        return Err(about(&found.spec, what, "run `git lfs pull` in the repository it comes from"));
+        return Err(about(Fault::LfsPointer, &found.spec, what, "run `git lfs pull` in the repository it comes from"));
     }
     let mut wire = Wire::new(file.source.as_ref(), &file.path);
     let whole = wire.whole();
@@ -202,6 +202,10 @@ fn read(found: Found, files: &[File], limits: &Limits, mut notes: Notes) -> Resu
         if found.format == PackageFormat::MlPackage && !is_item && !blobs.is_used(at) {
             notes.add(&other.path, "nothing in the package refers to this file");
             unreferenced.push(at);
+        }
+        let is_listed = |item: &&str| other.path == **item || inside(&other.path, item).is_some();
+        if found.format == PackageFormat::MlPackage && blobs.is_used(at) && !items.iter().any(is_listed) {
+            notes.add(&other.path, "the manifest lists neither this file nor its folder: Core ML may not find it");
         }
     }
     let description = head.description.iter().map(|span| span.len()).fold(0, u64::saturating_add);
@@ -246,9 +250,15 @@ fn models(reading: &mut Programs<'_, '_>, head: &spec::Head) -> Result<Vec<Inter
         n_models += 1;
         if n_models > reading.limits.models || depth > reading.limits.depth {
             let what = "the pipeline holds too many models or nests them too deep";
-            return Err(reading.wire.error(head.body.at, what, "Core ML cannot load such a model either"));
+            return Err(reading.wire.error(
+                Fault::TooLarge,
+                head.body.at,
+                what,
+                "Core ML cannot load such a model either",
+            ));
         }
         let mut interfaces = spec::interfaces(reading.wire, &head.description)?;
+        check_shapes(reading, &interfaces);
         match head.kind {
             502 => {
                 let names = reading.program(head.body, &prefix)?;
@@ -270,13 +280,37 @@ fn models(reading: &mut Programs<'_, '_>, head: &spec::Head) -> Result<Vec<Inter
         for mut interface in interfaces {
             if all.len() >= reading.limits.functions {
                 let what = format!("the model has more than {} functions", reading.limits.functions);
-                return Err(reading.wire.error(head.body.at, what, "it is larger than this planner can show"));
+                return Err(reading.wire.error(
+                    Fault::TooLarge,
+                    head.body.at,
+                    what,
+                    "it is larger than this planner can show",
+                ));
             }
             interface.function.insert_str(0, &prefix);
             all.push(interface);
         }
     }
     Ok(all)
+}
+
+/// Says which inputs, outputs and states no memory could hold, or hold nothing.
+fn check_shapes(reading: &mut Programs<'_, '_>, interfaces: &[Interface]) {
+    for feature in interfaces.iter().flat_map(|one| one.inputs.iter().chain(&one.outputs).chain(&one.states)) {
+        let mut elements = Some(1_u64);
+        for dim in &feature.shape {
+            let largest = match dim {
+                FeatureDim::Fixed(size) => *size,
+                FeatureDim::Range(low, high) => high.unwrap_or(*low).max(1),
+                FeatureDim::OneOf(sizes) => sizes.iter().max().copied().unwrap_or(0),
+            };
+            elements = elements.and_then(|all| all.checked_mul(largest));
+        }
+        if elements.is_none_or(|elements| elements == 0 || elements > 1 << 48) {
+            let text = format!("`{}` has a shape that is negative, empty or larger than any memory", feature.name);
+            reading.notes.add(reading.file, text);
+        }
+    }
 }
 
 /// Holds the description's functions against those of the program.

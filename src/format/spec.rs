@@ -1,7 +1,7 @@
 //! `Model.proto`: the specification's head, its type and its description of inputs and outputs.
 
 use super::{
-    Feature, FeatureDim, Interface, ReadError,
+    Fault, Feature, FeatureDim, Interface, ReadError,
     files::Notes,
     wire::{Payload, Span, Wire},
 };
@@ -83,7 +83,7 @@ pub(super) fn head(wire: &mut Wire<'_>, model: Span, file: &str, notes: &mut Not
     }
     let Some((kind, body)) = kind else {
         let hint = "give an .mlpackage, an .mlmodel or a zip of one";
-        return Err(wire.error(model.at, "this is no Core ML model: it says no model type", hint));
+        return Err(wire.error(Fault::NotCoreMl, model.at, "this is no Core ML model: it says no model type", hint));
     };
     let spec_version = match version {
         Some(version @ 1..=NEWEST) => version as u32,

@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    RangeSource, ReadError,
+    Fault, RangeSource, ReadError,
     constant::{Constant, LITERAL_MAX, RANK_MAX, Store, Typed},
     graph::{Binding, Body, Programs},
     lex::{Lexer, Stop, Token},
@@ -55,7 +55,13 @@ impl Programs<'_, '_> {
             Ok(()) => {}
             Err(Stop::Text { at, what }) if told.functions.is_empty() => {
                 let hint = "compile the model again, or give the .mlpackage that it was compiled from";
-                return Err(ReadError { file: file.to_owned(), offset: Some(at), what, hint: hint.to_owned() });
+                return Err(ReadError {
+                    fault: Fault::Corrupt,
+                    file: file.to_owned(),
+                    offset: Some(at),
+                    what,
+                    hint: hint.to_owned(),
+                });
             }
             Err(Stop::Text { at, what }) => {
                 self.notes.add(file, format!("at offset {at:#x}, {what}; the rest of the program is not read"));

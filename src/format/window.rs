@@ -3,7 +3,7 @@
 //! It holds at most [`LARGE`] bytes, reads ahead when it is read forwards and reads little after a jump, so a skipped
 //! gigabyte costs nothing. A request past the end is an error, never a short answer.
 
-use super::{RangeSource, ReadError};
+use super::{Fault, RangeSource, ReadError};
 
 /// Read ahead when reading forwards.
 const LARGE: u64 = 256 * 1024;
@@ -31,13 +31,13 @@ impl<'s> Window<'s> {
     }
 
     /// An error in this file.
-    pub(super) fn error(&self, offset: u64, what: impl Into<String>, hint: &str) -> ReadError {
-        ReadError { file: self.file.to_owned(), offset: Some(offset), what: what.into(), hint: hint.to_owned() }
+    pub(super) fn error(&self, fault: Fault, offset: u64, what: impl Into<String>, hint: &str) -> ReadError {
+        ReadError { fault, file: self.file.to_owned(), offset: Some(offset), what: what.into(), hint: hint.to_owned() }
     }
 
     /// The error for something that reaches past the end of what holds it.
     pub(super) fn cut(&self, offset: u64, what: impl Into<String>) -> ReadError {
-        self.error(offset, what, CUT)
+        self.error(Fault::Truncated, offset, what, CUT)
     }
 
     /// Exactly `n` bytes at an offset; `n` is small (a record, never a payload).
@@ -50,6 +50,7 @@ impl<'s> Window<'s> {
         }
         let from = (at - self.start) as usize;
         self.bytes.get(from..from + n).ok_or_else(|| ReadError {
+            fault: Fault::Truncated,
             file: self.file.to_owned(),
             offset: Some(at),
             what: "the file ends here, but more must follow".to_owned(),
@@ -75,7 +76,7 @@ impl<'s> Window<'s> {
         self.start = at;
         self.source.read_at(at, &mut self.bytes).map_err(|why| {
             self.bytes.clear();
-            self.error(at, why, "")
+            self.error(Fault::Io, at, why, "")
         })
     }
 }

@@ -5,7 +5,7 @@
 //! length. Every offset in an error is an offset in the file. Unknown fields and deprecated groups are skipped without
 //! recursion. Absent on purpose: a schema; the rooms that know one say which numbers they want.
 
-use super::{RangeSource, ReadError, window::Window};
+use super::{Fault, RangeSource, ReadError, window::Window};
 
 /// Longest text that is kept; the rest of a longer one is dropped.
 const TEXT_MAX: u64 = 64 * 1024;
@@ -55,8 +55,8 @@ impl<'s> Wire<'s> {
     }
 
     /// An error at an offset of this file.
-    pub(super) fn error(&self, offset: u64, what: impl Into<String>, hint: &str) -> ReadError {
-        self.window.error(offset, what, hint)
+    pub(super) fn error(&self, fault: Fault, offset: u64, what: impl Into<String>, hint: &str) -> ReadError {
+        self.window.error(fault, offset, what, hint)
     }
 
     /// The next field of a message, or `None` at its end.
@@ -69,7 +69,7 @@ impl<'s> Wire<'s> {
             let number = tag >> 3;
             if number == 0 || number > 0x1FFF_FFFF {
                 let hint = "this is no Core ML specification, or it is damaged";
-                return Err(self.error(at, format!("{number} is not a protobuf field number"), hint));
+                return Err(self.error(Fault::Corrupt, at, format!("{number} is not a protobuf field number"), hint));
             }
             let value = match tag & 7 {
                 0 => Payload::Varint(self.varint(message)?),
@@ -86,7 +86,7 @@ impl<'s> Wire<'s> {
                 5 => Payload::Fixed32(u32::from_le_bytes(self.array(message)?)),
                 other => {
                     let hint = "this is no Core ML specification, or it is damaged";
-                    return Err(self.error(at, format!("field {number} has wire type {other}"), hint));
+                    return Err(self.error(Fault::Corrupt, at, format!("field {number} has wire type {other}"), hint));
                 }
             };
             if open_groups == 0 {
@@ -138,6 +138,7 @@ impl<'s> Wire<'s> {
             }
         }
         Err(self.error(
+            Fault::Corrupt,
             start,
             "a number is longer than ten bytes",
             "this is no Core ML specification, or it is damaged",

@@ -8,7 +8,7 @@
 
 use std::rc::Rc;
 
-use super::{Limits, RangeSource, ReadError, inflate::Inflated, window::Window};
+use super::{Fault, Limits, RangeSource, ReadError, inflate::Inflated, window::Window};
 
 const END: &[u8] = b"PK\x05\x06";
 const END_SIZE: u64 = 22;
@@ -43,11 +43,11 @@ pub(super) fn list(archive: Rc<dyn RangeSource>, file: &str, limits: &Limits) ->
         }
         if files.len() >= limits.files {
             let what = format!("the archive holds more than {} files", limits.files);
-            return Err(window.error(at, what, "drop the model's own folder"));
+            return Err(window.error(Fault::TooLarge, at, what, "drop the model's own folder"));
         }
         let record: [u8; 46] = array(window.get(at, 46)?);
         if !record.starts_with(b"PK\x01\x02") {
-            return Err(window.error(at, "the archive's directory is damaged", HINT));
+            return Err(window.error(Fault::Corrupt, at, "the archive's directory is damaged", HINT));
         }
         let name_len = u64::from(u16_at(&record, 28));
         let extra_len = u64::from(u16_at(&record, 30));
@@ -112,7 +112,7 @@ fn find_end(window: &mut Window<'_>) -> Result<Directory, ReadError> {
 /// The directory that an end record names, if its signature is where the record says (a comment can fake a record).
 fn end_record(window: &mut Window<'_>, at: u64, record: &[u8]) -> Result<Option<Directory>, ReadError> {
     if u16_at(record, 4) != 0 && u16_at(record, 4) != u16::MAX {
-        return Err(window.error(at, "the archive is split over several files", HINT));
+        return Err(window.error(Fault::Unsupported, at, "the archive is split over several files", HINT));
     }
     let mut n_entries = u64::from(u16_at(record, 10));
     let mut bytes = u64::from(u32_at(record, 12));
@@ -141,7 +141,7 @@ fn end_record(window: &mut Window<'_>, at: u64, record: &[u8]) -> Result<Option<
     }
     let Some(shift) = actual.checked_sub(start) else {
         // Offsets that wrapped at 4 GiB look like this: Archive Utility wrote such files for years.
-        return Err(window.error(at, "the archive's directory is not where it says", HINT));
+        return Err(window.error(Fault::Corrupt, at, "the archive's directory is not where it says", HINT));
     };
     Ok(Some(Directory { at: actual, bytes, n_entries, shift }))
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::{
-    format::{Feature, FeatureDim, Package, PackageFormat},
+    format::{Feature, FeatureDim, Package, PackageFormat, ReadError},
     model::{Function, PartRole, Place},
     units::{
         Bytes,
@@ -151,6 +151,22 @@ pub struct EncodingRow {
     pub n_params: u64,
     /// Bytes as stored.
     pub stored_bytes: u64,
+}
+
+/// The document of `planner inspect --json` for an artefact that cannot be read.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ErrorDocument {
+    /// `coreml-planner/error/1`.
+    pub schema: &'static str,
+    /// What is wrong.
+    #[serde(flatten)]
+    pub error: ReadError,
+}
+
+/// The document of an error.
+#[must_use]
+pub fn error_document(error: &ReadError) -> ErrorDocument {
+    ErrorDocument { schema: "coreml-planner/error/1", error: error.clone() }
 }
 
 /// The document of a package.

@@ -72,7 +72,13 @@ impl Opening {
 
     fn fail(self, what: String) {
         let file = "the dropped files".to_owned();
-        self.reading.set(Reading::Failed(ReadError { file, offset: None, what, hint: String::new() }));
+        self.reading.set(Reading::Failed(ReadError {
+            fault: crate::format::Fault::Io,
+            file,
+            offset: None,
+            what,
+            hint: String::new(),
+        }));
     }
 
     fn cancel(self) {

@@ -54,6 +54,7 @@ impl Opening {
 /// The reader itself failed, which says nothing about the file.
 fn failure(what: &str) -> ReadError {
     ReadError {
+        fault: crate::format::Fault::Io,
         file: "the file reader of this page".to_owned(),
         offset: None,
         what: format!("stopped: {what}"),

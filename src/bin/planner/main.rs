@@ -155,7 +155,17 @@ fn inspect(parser: &mut Parser) -> Result<(), Stop> {
     }
     let path = path
         .ok_or_else(|| Stop::BadInput("inspect needs a path to a .mlpackage, .mlmodelc, .mlmodel or zip".to_owned()))?;
-    let document = inspect::document(&open(&path)?);
+    let entries = files::open_path(&path).map_err(Stop::BadInput)?;
+    let package = match format::open(entries, &Limits::default()) {
+        Ok(package) => package,
+        Err(error) => {
+            if as_json {
+                json(&inspect::error_document(&error))?;
+            }
+            return Err(Stop::BadInput(error.to_string()));
+        }
+    };
+    let document = inspect::document(&package);
     if as_json {
         json(&document)
     } else {
