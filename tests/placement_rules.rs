@@ -202,6 +202,22 @@ fn flexible(case: Case, how: Flexibility) -> Case {
     })
 }
 
+/// A range of sizes, with a slice whose bounds are computed.
+fn ranged(computes: bool) -> Case {
+    let case = between(move |f, x| {
+        let at = if computes { f.input("at", Int32, &[4]) } else { ints(f, &[0, 0, 0, 0]) };
+        f.op(OpKind::SliceBySize, &[("x", x), ("begin", at)], Fp16, &[1, 512, 8, 8])
+    });
+    case.then(|model| model.flexible.push(("main".to_owned(), Flexibility::Range { span: 99 })))
+}
+
+#[test]
+fn a_range_of_sizes_stays_at_its_default_shape_unless_shapes_are_computed() {
+    let n_ane = |case: Case| case.placed().n_ops[0];
+    assert_eq!(n_ane(ranged(true)), 0);
+    assert!(n_ane(ranged(false)) > 10);
+}
+
 fn pad(amounts: &'static [i64], mode: &'static str, out: &'static [u64]) -> Case {
     between(move |f, x| {
         let (amounts, mode) = (ints(f, amounts), text(f, mode));
@@ -532,6 +548,7 @@ fn table_of_cases() -> Vec<(&'static str, Case, Case)> {
         ("T08", scatter(true), scatter(false)),
         ("T08", cache(&[2, 1, 4, 64, 64], true), cache(&[1, 4, 64, 64], true)),
         ("F01", flexible(plain(), Flexibility::Range { span: 500 }), flexible(plain(), Flexibility::Range { span: 3 })),
+        ("F01", ranged(true), ranged(true).then(|model| model.flexible.clear())),
         ("F02", flexible(plain(), Flexibility::Listed), plain()),
         ("F03", flexible(plain(), Flexibility::Listed), plain()),
         (

@@ -133,6 +133,8 @@ pub enum Test {
     RangeShapes(u64),
     /// An input with a range of sizes that spans at most so many.
     NarrowRange(u64),
+    /// An input with a range of sizes, and operations whose shapes are computed.
+    RangeByValues,
     /// Inputs with a list of shapes.
     ListedShapes,
     /// Inputs with a list of shapes, and a norm or matrix product of three dimensions.
@@ -165,6 +167,7 @@ impl Test {
                 | Self::StateWidth(_)
                 | Self::RangeShapes(_)
                 | Self::NarrowRange(_)
+                | Self::RangeByValues
                 | Self::ListedShapes
                 | Self::ListedShapesRank3
                 | Self::FlexibleStateBlocks

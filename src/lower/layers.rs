@@ -304,16 +304,22 @@ impl<'m> Layers<'m> {
         self.f.op(OpKind::SliceByIndex, &[("x", all), ("begin", begin)], DType::Fp16, own)
     }
 
-    /// Each key or value head `n` times in a row, as `repeat_interleave` becomes it.
+    /// Each key or value head `n` times in a row, as `repeat_interleave` becomes it. Where the Neural Engine does not repeat
+    /// by that factor (rule O38) the copies are joined, as whoever targets it writes.
     pub(super) fn repeat_heads(&mut self, x: ValueId, n: u64) -> ValueId {
         if n <= 1 {
             return x;
         }
         let (heads, tokens, width) = (self.dim(x, 1), self.dim(x, 2), self.last_dim(x));
         let x = self.transpose(x, &[1, 0, 2, 3]);
-        let reps = self.ints(&[n, 1, 1, 1]);
         let tiled = [heads * n, 1, tokens, width];
-        let x = self.f.op(OpKind::Tile, &[("x", x), ("reps", reps)], DType::Fp16, &tiled);
+        let x = if matches!(n, 2 | 3 | 4 | 8) {
+            let reps = self.ints(&[n, 1, 1, 1]);
+            self.f.op(OpKind::Tile, &[("x", x), ("reps", reps)], DType::Fp16, &tiled)
+        } else {
+            let copies = vec![x; n as usize];
+            self.concat(&copies, 0)
+        };
         let x = self.reshape(x, &[n, heads, 1, tokens, width]);
         let x = self.transpose(x, &[1, 0, 2, 3, 4]);
         let x = self.reshape(x, &tiled);

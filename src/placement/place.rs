@@ -30,6 +30,8 @@ pub struct Placed {
     pub ops: Vec<PlacedOp>,
     /// Runs of operations on one unit.
     pub runs: Vec<Run>,
+    /// Runs in a whole call, copies counted.
+    pub n_runs: u64,
     /// Operations on each unit, copies counted, by [`Unit::idx`].
     pub n_ops: [u64; 3],
     /// Share of the planner's cost on each unit.
@@ -119,7 +121,7 @@ pub fn place(
         units.get_mut(segment.ops.clone()).unwrap_or_default().fill(segment.unit);
     }
     let teller = Teller { facts, prepared, machine, ask, traits, gates, units };
-    teller.tell()
+    teller.tell(plan)
 }
 
 struct Teller<'a> {
@@ -133,12 +135,13 @@ struct Teller<'a> {
 }
 
 impl Teller<'_> {
-    fn tell(&self) -> Placed {
+    fn tell(&self, plan: &Plan) -> Placed {
         let function = self.prepared.function;
         let mut placed = Placed {
             name: function.name.clone(),
             ops: Vec::with_capacity(self.prepared.ops.len()),
             runs: Vec::new(),
+            n_runs: plan.n_hops + 1,
             n_ops: [0; 3],
             cost_share: [0.0; 3],
             label: Label::Cpu,
@@ -150,7 +153,6 @@ impl Teller<'_> {
         }
         let mut total = 0.0;
         let mut rows = function.sections.iter().flat_map(|section| section.ops.iter().map(|op| (section.times, op)));
-        let mut boundaries = Boundaries { machine: self.machine, times: 0 };
         for row in 0..self.prepared.ops.len() {
             let Some((times, op)) = rows.next() else { break };
             let unit = self.units.get(row).copied().unwrap_or(Unit::Cpu);
@@ -159,7 +161,7 @@ impl Teller<'_> {
             total += own.cost_share;
             placed.ops.push(own);
             self.nested(&mut placed, op, times, unit);
-            boundaries.extend(&mut placed, unit, times, first);
+            extend(&mut placed, unit, first, self.machine);
         }
         for op in &mut placed.ops {
             op.cost_share = if total > 0.0 { op.cost_share / total } else { 0.0 };
@@ -327,30 +329,20 @@ fn not_evaluated(id: &str) -> Option<RuleIdx> {
     u16::try_from(at).ok().map(RuleIdx)
 }
 
-/// Collects runs while operations are listed.
-struct Boundaries<'a> {
-    machine: &'a Machine,
-    times: u32,
-}
-
-impl Boundaries<'_> {
-    /// Adds the operations from `first` on to the last run, or begins one.
-    fn extend(&mut self, placed: &mut Placed, unit: Unit, times: u32, first: usize) {
-        let end = placed.ops.len();
-        let before = placed.runs.last().map(|run| run.unit);
-        match placed.runs.last_mut() {
-            Some(run) if run.unit == unit && self.times == times => run.ops.end = end,
-            _ => {
-                let hop = match before {
-                    Some(before) if before == unit => Seconds::ZERO,
-                    Some(before) if before == Unit::Ane || unit == Unit::Ane => self.machine.ane_hop.value,
-                    Some(_) => self.machine.gpu_hop.value,
-                    None => Seconds::ZERO,
-                };
-                placed.runs.push(Run { unit, ops: first..end, n_ops: 0, cost_share: 0.0, boundary: hop });
-            }
+/// Adds the operations from `first` on to the last run, or begins one.
+fn extend(placed: &mut Placed, unit: Unit, first: usize, machine: &Machine) {
+    let end = placed.ops.len();
+    let before = placed.runs.last().map(|run| run.unit);
+    match placed.runs.last_mut() {
+        Some(run) if run.unit == unit => run.ops.end = end,
+        _ => {
+            let boundary = match before {
+                Some(before) if before == Unit::Ane || unit == Unit::Ane => machine.ane_hop.value,
+                Some(_) => machine.gpu_hop.value,
+                None => Seconds::ZERO,
+            };
+            placed.runs.push(Run { unit, ops: first..end, n_ops: 0, cost_share: 0.0, boundary });
         }
-        self.times = times;
     }
 }
 

@@ -185,6 +185,7 @@ pub(super) fn holds(test: &Test, facts: &Facts<'_>, op: &Op, seen: &Seen) -> boo
         | Test::StateWidth(_)
         | Test::RangeShapes(_)
         | Test::NarrowRange(_)
+        | Test::RangeByValues
         | Test::ListedShapes
         | Test::ListedShapesRank3
         | Test::FlexibleStateBlocks
@@ -234,7 +235,7 @@ fn is_boundary(facts: &Facts<'_>, op: &Op) -> bool {
 }
 
 /// Whether a shape appears here that no input of the function brings along.
-fn is_value_shaped(facts: &Facts<'_>, op: &Op, seen: &Seen) -> bool {
+pub(super) fn is_value_shaped(facts: &Facts<'_>, op: &Op, seen: &Seen) -> bool {
     let brought = facts.flexibility != crate::model::Flexibility::Fixed;
     if brought {
         seen.flexible_out && !seen.flexible_in && !op.inputs.is_empty()
@@ -288,7 +289,7 @@ fn pads<'m>(facts: &Facts<'m>, op: &Op) -> impl Iterator<Item = (i64, i64)> + 'm
     facts.ints(op, "pad").chunks(2).rev().map(of_axis)
 }
 
-fn has_dynamic_bounds(facts: &Facts<'_>, op: &Op) -> bool {
+pub(super) fn has_dynamic_bounds(facts: &Facts<'_>, op: &Op) -> bool {
     ["begin", "end", "size", "stride", "shape", "reps"].into_iter().any(|param| facts.is_dynamic(op, param))
 }
 

@@ -45,7 +45,7 @@ pub struct FunctionPlace {
     pub name: String,
     /// Every operation; constants are not listed.
     pub ops: Vec<OpPlace>,
-    /// Runs of operations on one unit.
+    /// Runs of operations on one unit; those of layers that repeat once.
     pub segments: Vec<SegmentPlace>,
     /// All of it.
     pub summary: SummaryPlace,
@@ -129,7 +129,7 @@ pub struct SummaryPlace {
     pub cpu_ops: u64,
     /// Share of the planner's cost on the Neural Engine.
     pub ane_cost_share: f64,
-    /// Runs of operations on one unit.
+    /// Runs of operations on one unit in a whole call, layers that repeat counted.
     pub n_segments: u64,
     /// `ane`, `mostly_ane`, `mixed`, `cpu` or `gpu`.
     pub label: &'static str,
@@ -174,7 +174,7 @@ fn function(placed: &Placed) -> FunctionPlace {
             gpu_ops,
             cpu_ops,
             ane_cost_share: placed.cost_share.first().copied().unwrap_or(0.0),
-            n_segments: placed.runs.len() as u64,
+            n_segments: placed.n_runs,
             label: label(placed.label),
             risks: placed.risks.iter().filter_map(reason).collect(),
             warnings: placed.warnings.iter().filter_map(reason).collect(),
