@@ -9,22 +9,20 @@
 use super::{
     Fault, Feature, FeatureDim, FileSize, Interface, Limits, Package, PackageFormat, ReadError,
     blob::Blobs,
+    coremldata::{self, Data, PREFIX_MAX},
     espresso,
-    files::{File, Notes, about, base_name, folder, inside, join, lfs_pointer, read_small},
+    files::{File, Notes, about, base_name, folder, inside, join, lfs_pointer},
     graph::Programs,
     ledger,
     metadata::{self, Metadata},
     spec,
     text::ToldFunction,
     weights::Rows,
-    wire::{Span, Wire},
-    zip::{u32_at, u64_at},
+    wire::Wire,
 };
 use crate::model::{Dim, Function, Model, ValueId};
 
 const WHOLE: &str = "give the whole .mlmodelc folder, or the .mlpackage that it was compiled from";
-/// Longest list of names of a pipeline's models that is read.
-const NAMES_MAX: u64 = 1 << 20;
 
 /// Whether a file is one that only compiled models have.
 pub(super) fn is_part(path: &str) -> bool {
@@ -35,15 +33,19 @@ pub(super) fn is_part(path: &str) -> bool {
         || path.split('/').any(|part| part.ends_with(".mlmodelc"))
 }
 
-/// The folders of the compiled models among the files, each once, in order.
+/// The folders of the compiled models among the files, each once, in order; the files are sorted by path.
 pub(super) fn roots(files: &[File]) -> Vec<&str> {
     let mut roots: Vec<&str> = Vec::new();
     for file in files.iter().filter(|file| is_part(&file.path)) {
         let root = root_of(&file.path);
-        if !roots.iter().any(|known| *known == root || inside(root, known).is_some()) {
-            roots.retain(|known| inside(known, root).is_none());
-            roots.push(root);
+        // What is in one folder stands together, so only the last roots can be around this one or inside it.
+        if roots.last().is_some_and(|last| *last == root || inside(root, last).is_some()) {
+            continue;
         }
+        while roots.last().is_some_and(|last| inside(last, root).is_some()) {
+            roots.pop();
+        }
+        roots.push(root);
     }
     roots
 }
@@ -86,15 +88,6 @@ struct Part<'a> {
     children: Vec<String>,
 }
 
-/// What the head of a `coremldata.bin` says.
-struct Data {
-    /// The number of the model type, as in a specification.
-    kind: u32,
-    spec_version: u32,
-    /// The description, the same message as in a specification.
-    description: Span,
-}
-
 /// Reads the compiled model whose folder holds `files`.
 pub(super) fn read(name: String, files: &[File], limits: &Limits, mut notes: Notes) -> Result<Package, ReadError> {
     let parts = parts(files, limits, &mut notes)?;
@@ -121,7 +114,9 @@ pub(super) fn read(name: String, files: &[File], limits: &Limits, mut notes: Not
         if let Some(file) = part.program {
             let told;
             (told, state) = program(part, file, wire, limits, state)?;
-            names = Some(told.iter().map(|function| function.name.clone()).collect::<Vec<_>>());
+            let mut told_names: Vec<String> = told.iter().map(|function| function.name.clone()).collect();
+            told_names.sort_unstable();
+            names = Some(told_names);
             check_metadata(part, &told, &mut state);
             all_told.extend(told);
         } else if let Some(file) = part.network {
@@ -130,6 +125,10 @@ pub(super) fn read(name: String, files: &[File], limits: &Limits, mut notes: Not
         }
         let own = state.model.functions.get(first..).unwrap_or_default();
         interfaces.extend(part.interfaces(own, names.as_deref(), &mut state.notes)?);
+        if interfaces.len() > limits.functions {
+            let what = format!("the model has more than {} functions", limits.functions);
+            return Err(about(Fault::TooLarge, &part.folder, what, "it is larger than this planner can show"));
+        }
     }
     // The metadata of a pipeline counts the operations of all its models.
     if whole.program.is_none() {
@@ -215,22 +214,37 @@ fn parts<'a>(files: &'a [File], limits: &Limits, notes: &mut Notes) -> Result<Ve
             let what = "the pipeline holds too many models or nests them too deep";
             return Err(about(Fault::TooLarge, &folder, what, "Core ML cannot load such a model either"));
         }
-        let part = part(files, folder, prefix, notes)?;
+        let part = part(files, folder, prefix, limits, notes)?;
         for (at, name) in part.children.iter().enumerate().rev() {
             let inner = join(&part.folder, &format!("model{at}"));
-            waiting.push((inner, format!("{}{name}/", part.prefix), depth + 1));
+            // Every function under it carries the prefix, so it is short.
+            let prefix = format!("{}{name}/", part.prefix);
+            let prefix = if prefix.len() > PREFIX_MAX { format!("…{}/", parts.len()) } else { prefix };
+            waiting.push((inner, prefix, depth + 1));
         }
         parts.push(part);
     }
     Ok(parts)
 }
 
-fn part<'a>(files: &'a [File], folder: String, prefix: String, notes: &mut Notes) -> Result<Part<'a>, ReadError> {
+fn part<'a>(
+    files: &'a [File],
+    folder: String,
+    prefix: String,
+    limits: &Limits,
+    notes: &mut Notes,
+) -> Result<Part<'a>, ReadError> {
+    // The files are sorted by path, and there may be many of them.
     let named = |name: &str| {
         let path = join(&folder, name);
-        files.iter().find(|file| file.path == path)
+        let at = files.binary_search_by(|file| file.path.as_str().cmp(&path)).ok()?;
+        files.get(at)
     };
-    let ending = |end: &str| files.iter().find(|file| self::folder(&file.path) == folder && file.path.ends_with(end));
+    // A program that is given alone may have any name.
+    let ending = |end: &str| {
+        let is_one = |file: &&File| !file.path.contains('/') && file.path.ends_with(end);
+        if folder.is_empty() { files.iter().find(is_one) } else { None }
+    };
     let mut n_children = 0;
     loop {
         let child = join(&folder, &format!("model{n_children}"));
@@ -242,16 +256,16 @@ fn part<'a>(files: &'a [File], folder: String, prefix: String, notes: &mut Notes
         n_children += 1;
     }
     let data = match named("coremldata.bin") {
-        Some(file) => data(file, notes)?.map(|data| (file, data)),
+        Some(file) => coremldata::data(file, notes)?.map(|data| (file, data)),
         None => None,
     };
     let metadata = match named("metadata.json") {
-        Some(file) => metadata::read(file, notes)?.map(|metadata| (file, metadata)),
+        Some(file) => metadata::read(file, limits, notes)?.map(|metadata| (file, metadata)),
         None => None,
     };
-    let program = ending(".mil");
-    let network = ending(".espresso.net");
-    let children = child_names(named("modelNames/coremldata.bin"), n_children);
+    let program = named("model.mil").or_else(|| ending(".mil"));
+    let network = named("model.espresso.net").or_else(|| ending(".espresso.net"));
+    let children = coremldata::child_names(named("modelNames/coremldata.bin"), n_children);
     let part = Part { folder, prefix, data, metadata, program, network, children };
     let kind = part.kind_name();
     let missing = match kind.as_deref() {
@@ -272,59 +286,6 @@ fn part<'a>(files: &'a [File], folder: String, prefix: String, notes: &mut Notes
     let at = if part.folder.is_empty() { "the compiled model" } else { part.folder.as_str() };
     let fault = if is_encrypted { Fault::Unsupported } else { Fault::Missing };
     Err(about(fault, at, what, WHOLE))
-}
-
-/// What the models of a pipeline are called: by their own names when these are told apart by them.
-fn child_names(file: Option<&File>, n_children: usize) -> Vec<String> {
-    let names = file.and_then(|file| names(&read_small(file, NAMES_MAX).ok()?)).unwrap_or_default();
-    let pick = |at: usize| {
-        let own =
-            names.get(at).filter(|name| !name.is_empty() && names.iter().filter(|other| other == name).count() == 1);
-        own.cloned().unwrap_or_else(|| format!("model{at}"))
-    };
-    (0..n_children).map(pick).collect()
-}
-
-/// A count, then each text with its length before it.
-fn names(bytes: &[u8]) -> Option<Vec<String>> {
-    let count = bytes.get(..8).map(|bytes| u64_at(bytes, 0))?;
-    let (mut rest, mut found) = (bytes.get(8..)?, Vec::new());
-    for _ in 0..count {
-        let len = usize::try_from(rest.get(..8).map(|bytes| u64_at(bytes, 0))?).ok()?;
-        let end = len.checked_add(8)?;
-        found.push(String::from_utf8_lossy(rest.get(8..end)?).into_owned());
-        rest = rest.get(end..)?;
-    }
-    Some(found)
-}
-
-/// Reads the head of a `coremldata.bin`: type, tag, version, and where the description is.
-fn data(file: &File, notes: &mut Notes) -> Result<Option<Data>, ReadError> {
-    let len = file.source.len();
-    let mut odd = |why: &str| {
-        notes.add(&file.path, format!("{why}; the description is not read"));
-        Ok(None)
-    };
-    if let Some(size) = lfs_pointer(file.source.as_ref()) {
-        return odd(&format!("this is a Git LFS pointer to {size} bytes: run `git lfs pull`"));
-    }
-    if len < 0x24 {
-        return odd("the file is too short");
-    }
-    let mut head = [0; 0x24];
-    file.source.read_at(0, &mut head).map_err(|why| about(Fault::Io, &file.path, why, ""))?;
-    let tag = u64_at(&head, 0x1C);
-    let Some(at) = tag.checked_add(0x24).filter(|at| at.checked_add(40).is_some_and(|end| end <= len)) else {
-        return odd("the file is cut, or of a form that is not known");
-    };
-    let mut middle = [0; 40];
-    file.source.read_at(at, &mut middle).map_err(|why| about(Fault::Io, &file.path, why, ""))?;
-    let (spec_version, size) = (u32_at(&middle, 0), u64_at(&middle, 32));
-    let start = at + 40;
-    let Some(end) = start.checked_add(size).filter(|end| *end <= len) else {
-        return odd("the description reaches past the end of the file");
-    };
-    Ok(Some(Data { kind: u32_at(&head, 0), spec_version, description: Span { at: start, end } }))
 }
 
 impl Part<'_> {
@@ -354,7 +315,8 @@ impl Part<'_> {
         by_data.or(said.map(|(_, version)| version))
     }
 
-    /// The interface: by the description, else by the metadata, else by the program itself.
+    /// The interface: by the description, else by the metadata, else by the program itself. `names` are those of the
+    /// program's functions, sorted.
     fn interfaces(
         &self,
         functions: &[Function],
@@ -378,7 +340,7 @@ impl Part<'_> {
             ([interface], Some([name])) => interface.function.clone_from(name),
             (interfaces, Some(names)) => {
                 for interface in interfaces {
-                    if !names.contains(&interface.function) {
+                    if names.binary_search(&interface.function).is_err() {
                         let text =
                             format!("the description names function `{}`, the program has none", interface.function);
                         notes.add(&self.folder, text);

@@ -11,7 +11,7 @@ use serde_json::Value as Json;
 
 use super::{
     Fault, Limits, ReadError,
-    files::{File, Notes, about, folder, join, read_small},
+    files::{File, Notes, about, folder, join, read_small, short},
     window::Window,
     zip::u64_at,
 };
@@ -21,7 +21,11 @@ use crate::model::{
 };
 
 /// Largest network that is read; a layer takes half a kilobyte.
-const NET_MAX: u64 = 64 << 20;
+const NET_MAX: u64 = 16 << 20;
+/// Blobs of a layer that are looked at; the layer with the most has fewer than twenty.
+const REFERENCES_MAX: usize = 64;
+/// Characters of a layer's name that each of its weights carries.
+const NAME_MAX: usize = 100;
 
 /// A network that waits to be read.
 pub(super) struct Net<'a> {
@@ -245,6 +249,7 @@ fn references(layer: &Json) -> Vec<Reference> {
         };
         found.push(Reference { param: name, key, dtype });
     }
+    found.truncate(REFERENCES_MAX);
     found.sort_by_key(|reference| is_scale(&reference.param));
     found
 }
@@ -283,7 +288,7 @@ fn weight(layer: &Json, reference: &Reference, blob: &Blob) -> Weight {
         DType::UInt8 => (DType::Fp32, Encoding::Linear { bits: 8, granularity: Granularity::PerChannel }),
         stored => (stored, Encoding::Dense),
     };
-    let name = format!("{}.{}", text(layer, "name"), reference.param);
+    let name = format!("{}.{}", short(text(layer, "name"), NAME_MAX), short(&reference.param, NAME_MAX));
     let parts = vec![part(PartRole::Data, stored, blob)];
     Weight { name, shape, dtype, encoding, parts, copies: 1, consumer: None }
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde_json::Value as Json;
 
 use super::{
-    Feature, FeatureDim, Interface, ReadError,
+    Feature, FeatureDim, Interface, Limits, ReadError,
     files::{File, Notes, read_small},
     spec::one_of,
     text::ToldFunction,
@@ -35,7 +35,7 @@ pub(super) struct Metadata {
 }
 
 /// Reads the file; what is not as expected is noted and left out.
-pub(super) fn read(file: &File, notes: &mut Notes) -> Result<Option<Metadata>, ReadError> {
+pub(super) fn read(file: &File, limits: &Limits, notes: &mut Notes) -> Result<Option<Metadata>, ReadError> {
     if file.source.len() > METADATA_MAX {
         notes.add(&file.path, "the file is too large for a model's metadata; it is not read");
         return Ok(None);
@@ -59,7 +59,7 @@ pub(super) fn read(file: &File, notes: &mut Notes) -> Result<Option<Metadata>, R
         return Ok(None);
     };
     let text = |key: &str| model.get(key).and_then(Json::as_str).map(str::to_owned);
-    let listed: Vec<&Json> = list(model, "functions").collect();
+    let listed: Vec<&Json> = list(model, "functions").take(limits.functions).collect();
     let (mut interfaces, mut histograms) = (Vec::new(), Vec::new());
     for function in &listed {
         let name = function.get("name").and_then(Json::as_str).unwrap_or_default();
@@ -87,10 +87,15 @@ pub(super) fn read(file: &File, notes: &mut Notes) -> Result<Option<Metadata>, R
 impl Metadata {
     /// Holds what the file says against what the programs hold; differences become warnings.
     pub(super) fn check(&self, file: &str, told: &[ToldFunction], model: &Model, notes: &mut Notes) {
+        let by_name: BTreeMap<&str, &ToldFunction> =
+            told.iter().map(|function| (function.name.as_str(), function)).collect();
         for (name, counts) in &self.histograms {
-            // Without a list of functions the numbers are those of all programs of a pipeline together.
-            let meant = |function: &&ToldFunction| name.is_empty() || function.name == *name;
-            check_counts(file, counts, told.iter().filter(meant), notes);
+            if name.is_empty() {
+                // Without a list of functions the numbers are those of all programs of a pipeline together.
+                check_counts(file, counts, told.iter(), notes);
+            } else {
+                check_counts(file, counts, by_name.get(name.as_str()).copied().into_iter(), notes);
+            }
         }
         if let Some(storage) = &self.storage {
             check_storage(file, storage, model, notes);

@@ -8,6 +8,7 @@
 mod blob;
 mod compiled;
 mod constant;
+mod coremldata;
 mod espresso;
 mod files;
 mod graph;
@@ -22,6 +23,7 @@ mod number;
 mod package;
 mod spec;
 mod text;
+mod text_value;
 mod weights;
 mod window;
 mod wire;
