@@ -234,6 +234,17 @@ fn a_folder_a_zip_and_a_zip_with_more_around_say_the_same() {
 }
 
 #[test]
+fn the_committed_model_in_the_form_of_public_files_reads_without_a_warning() {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/packages/compiled/hand_written.mlmodelc");
+    let names = ["model.mil", "metadata.json", "coremldata.bin", "analytics/coremldata.bin", "weights/weight.bin"];
+    let file = |name: &&str| (format!("h.mlmodelc/{name}"), fs::read(folder.join(name)).expect("a part"));
+    let package = open(names.iter().map(file).collect()).expect("a model");
+    assert_eq!((warnings(&package).as_str(), package.unaccounted_bytes), ("", 0));
+    let encodings = package.model.weights.iter().map(|weight| weight.encoding.label(weight.dtype));
+    assert_eq!(encodings.collect::<Vec<_>>(), ["lut4", "fp16"]);
+}
+
+#[test]
 fn any_part_may_be_missing_but_the_program() {
     let whole = fixture(FIXTURE);
     let expected = open(whole.clone()).expect("the whole");
@@ -338,13 +349,13 @@ fn network() -> Files {
             {"type": "convolution", "name": "stem", "bottom": "image", "top": "a", "K": 3, "C": 8, "Nx": 3, "Ny": 3,
              "n_groups": 1, "has_biases": 1, "blob_weights_f16": 0, "blob_biases": 1, "weights": {}},
             {"type": "convolution", "name": "deep", "bottom": "a", "top": "b", "K": 8, "C": 8, "Nx": 3, "Ny": 3,
-             "n_groups": 8, "weights": {"W_U8": 2, "per_ch_qscale": 3, "per_ch_qbias": 4}},
+             "n_groups": 8, "quantization_lut_weights_blob": 7, "weights": {"W_U8": 2, "per_ch_qscale": 3, "per_ch_qbias": 4}},
             {"type": "elementwise", "name": "sum", "bottom": "a,b", "top": "c", "operation": 0, "weights": {}},
             {"type": "inner_product", "name": "head", "bottom": "c", "top": "d", "nB": 8, "nC": 10, "blob_weights": 5,
              "blob_biases": 6, "weights": {}},
         ],
     });
-    let sizes = [8 * 3 * 9 * 2, 8 * 4, 8 * 9, 8 * 4, 8 * 4, 80 * 4, 10 * 4, 12];
+    let sizes = [8 * 3 * 9 * 2, 8 * 4, 8 * 9, 8 * 4, 8 * 4, 80 * 4, 10 * 4, 40, 12];
     let mut weights = (sizes.len() as u64).to_le_bytes().to_vec();
     for (key, size) in (0_u64..).zip(sizes) {
         weights.extend(key.to_le_bytes());
@@ -384,6 +395,7 @@ fn a_compiled_network_has_its_layers_weights_and_interface() {
     let expected = [
         "stem.biases [8] fp32 32",
         "stem.weights [8, 3, 3, 3] fp16 432",
+        "deep.quantization_lut_weights [8, 1, 3, 3] other 40",
         "deep.W_U8 [8, 1, 3, 3] int8-channel 136",
         "head.biases [10] fp32 40",
         "head.weights [10, 8] fp32 320",
@@ -405,6 +417,9 @@ fn a_network_that_is_damaged_or_compressed_says_so() {
     let error = with("espresso.net", b"pbze\0\0\0\0").expect_err("compressed");
     assert!(error.what.contains("compressed in a form that is not read"), "{error}");
     assert!(with("espresso.net", b"{").expect_err("cut").what.contains("not JSON"));
+    let pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 39062\n";
+    assert!(with("espresso.net", pointer).expect_err("a pointer").what.contains("Git LFS pointer to 39062 bytes"));
+    assert!(warnings(&with("espresso.weights", pointer).expect("layers")).contains("not the weights: run `git lfs"));
     for bytes in
         [&[][..], &[255; 8], &[255; 64], &[1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9, 9, 9, 9, 9, 9, 9, 9]]
     {

@@ -11,7 +11,7 @@ use serde_json::Value as Json;
 
 use super::{
     Fault, Limits, ReadError,
-    files::{File, Notes, about, folder, join, read_small, short},
+    files::{File, Notes, about, folder, join, lfs_pointer, read_small, short},
     window::Window,
     zip::u64_at,
 };
@@ -56,6 +56,10 @@ impl Net<'_> {
     /// Reads the network into the model as one function; returns the bytes of the weight file that no layer refers to.
     pub(super) fn read(&self, model: &mut Model, n_ops: &mut usize, notes: &mut Notes) -> Result<u64, ReadError> {
         let path = &self.file.path;
+        if let Some(size) = lfs_pointer(self.file.source.as_ref()) {
+            let what = format!("this is a Git LFS pointer to {size} bytes, not the network");
+            return Err(about(Fault::LfsPointer, path, what, "run `git lfs pull` in the repository it comes from"));
+        }
         let bytes = read_small(self.file, NET_MAX)?;
         let hint = "give the .mlmodel that it was compiled from";
         if bytes.starts_with(b"pbze") || bytes.starts_with(b"bvx") {
@@ -165,6 +169,11 @@ impl Net<'_> {
             notes.add(&path, "the weight file is not there: weights and their sizes are not known");
             return Ok(HashMap::new());
         };
+        if let Some(size) = lfs_pointer(file.source.as_ref()) {
+            let text = format!("this is a Git LFS pointer to {size} bytes, not the weights: run `git lfs pull`");
+            notes.add(&file.path, text);
+            return Ok(HashMap::new());
+        }
         let mut window = Window::new(file.source.as_ref(), &file.path);
         let mut all = HashMap::new();
         if window.len() < 8 {
@@ -261,7 +270,9 @@ fn part(role: PartRole, dtype: DType, blob: &Blob) -> Part {
 /// A row of the weight table: its shape by the layer's own numbers where they say it, else a list of elements.
 fn weight(layer: &Json, reference: &Reference, blob: &Blob) -> Weight {
     let number = |key: &str| layer.get(key).and_then(Json::as_u64).filter(|number| *number > 0);
-    let is_weights = matches!(reference.param.as_str(), "weights" | "W_U8" | "W_F16");
+    // Of the forms of quantized weights only the one with scales is known; of the others, the size.
+    let is_quantized = reference.param.contains("quant") || reference.param.contains("lut");
+    let is_weights = is_quantized || matches!(reference.param.as_str(), "weights" | "W_U8" | "W_F16");
     let shape = match text(layer, "type") {
         "convolution" if is_weights => number("C").zip(number("K")).map(|(outputs, inputs)| {
             let side = |key: &str| number(key).unwrap_or(1);
@@ -270,6 +281,13 @@ fn weight(layer: &Json, reference: &Reference, blob: &Blob) -> Weight {
         "inner_product" if is_weights => number("nC").zip(number("nB")).map(|(outputs, inputs)| vec![outputs, inputs]),
         _ => None,
     };
+    let name = format!("{}.{}", short(text(layer, "name"), NAME_MAX), short(&reference.param, NAME_MAX));
+    if is_quantized {
+        let (dtype, encoding, parts) =
+            (DType::Unknown, Encoding::Other, vec![part(PartRole::Data, DType::Unknown, blob)]);
+        let shape = shape.unwrap_or_default();
+        return Weight { name, shape, dtype, encoding, parts, copies: 1, consumer: None };
+    }
     let elements = shape.as_ref().map(|shape| shape.iter().fold(1_u64, |all, size| all.saturating_mul(*size)));
     let by_size = elements.and_then(|elements| match blob.bytes.checked_div(elements) {
         Some(4) if elements.checked_mul(4) == Some(blob.bytes) => Some(DType::Fp32),
@@ -288,7 +306,6 @@ fn weight(layer: &Json, reference: &Reference, blob: &Blob) -> Weight {
         DType::UInt8 => (DType::Fp32, Encoding::Linear { bits: 8, granularity: Granularity::PerChannel }),
         stored => (stored, Encoding::Dense),
     };
-    let name = format!("{}.{}", short(text(layer, "name"), NAME_MAX), short(&reference.param, NAME_MAX));
     let parts = vec![part(PartRole::Data, stored, blob)];
     Weight { name, shape, dtype, encoding, parts, copies: 1, consumer: None }
 }

@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 
 use super::{
     Feature, FeatureDim, Interface, Limits, ReadError,
-    files::{File, Notes, read_small},
+    files::{File, Notes, lfs_pointer, read_small},
     spec::one_of,
     text::ToldFunction,
 };
@@ -38,6 +38,11 @@ pub(super) struct Metadata {
 pub(super) fn read(file: &File, limits: &Limits, notes: &mut Notes) -> Result<Option<Metadata>, ReadError> {
     if file.source.len() > METADATA_MAX {
         notes.add(&file.path, "the file is too large for a model's metadata; it is not read");
+        return Ok(None);
+    }
+    if let Some(size) = lfs_pointer(file.source.as_ref()) {
+        let text = format!("this is a Git LFS pointer to {size} bytes: run `git lfs pull`; the metadata is not read");
+        notes.add(&file.path, text);
         return Ok(None);
     }
     let bytes = read_small(file, METADATA_MAX)?;

@@ -3,7 +3,11 @@
 //! There is no compiler here: these files were not made by Apple's `coremlcompiler`. The writer follows the form of
 //! files that it did make and that public repositories hold: both dialects of the text (`program(1.0)` wraps scalars in
 //! tensors, `program(1.3)` does not), arguments in the order of their names, floating point as C prints it with `%a`,
-//! `coremldata.bin` with the description in it. It has its own reading of the protobuf, so that it and the planner's
+//! `coremldata.bin` with the description in it. Held once against two models that a public repository has both as packages
+//! and compiled by Apple (1174 operations each, compiler 3500.32.1), the text was the same line by line but for
+//! `buildInfo` and the inputs of the function, which the compiler sorts by name; here they keep their order, so that the
+//! two models can be compared value by value. How the compiler writes nested blocks is not known from such a file; it
+//! follows what a third-party writer does whose files Core ML loads. It has its own reading of the protobuf, so that it and the planner's
 //! reader do not share a mistake.
 
 use std::{collections::BTreeMap, fmt::Write};
