@@ -6,9 +6,11 @@
 //! (`estimate`), and any code that decides by a device's name.
 
 pub mod arch;
+mod recipe;
 mod rule;
 mod schema;
 
+pub use recipe::{Recipe, Recipes};
 pub use rule::{CostClass, CostRow, Effect, Rule, RuleText, RuleTexts, Rulebook, Test, Trust, WeightTest, WeightTrait};
 
 pub use schema::{
@@ -25,6 +27,23 @@ static PACKED_RULES: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/rules.bin
 static RULES: LazyLock<Rulebook> = LazyLock::new(|| postcard::from_bytes(PACKED_RULES).unwrap_or_default());
 static PACKED_TEXTS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/rule_texts.bin"));
 static TEXTS: LazyLock<RuleTexts> = LazyLock::new(|| postcard::from_bytes(PACKED_TEXTS).unwrap_or_default());
+
+static PACKED_RECIPES: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/recipes.bin"));
+static RECIPES: LazyLock<Recipes> = LazyLock::new(|| postcard::from_bytes(PACKED_RECIPES).unwrap_or_default());
+
+impl Recipes {
+    /// The recipes of this build. Whoever never asks for them does not link them.
+    #[must_use]
+    pub fn get() -> &'static Self {
+        &RECIPES
+    }
+
+    /// The recipe of an id.
+    #[must_use]
+    pub fn find(&self, id: &str) -> Option<&Recipe> {
+        self.recipe.iter().find(|recipe| recipe.id == id)
+    }
+}
 
 impl Rulebook {
     /// The placement rules that were packed into this build.

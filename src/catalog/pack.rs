@@ -13,6 +13,7 @@
 mod arch;
 #[path = "pack/check.rs"]
 mod check;
+mod recipe;
 #[path = "pack/rows.rs"]
 mod rows;
 mod rule;
@@ -103,14 +104,28 @@ fn toml_files(dir: &Path, found: &mut Vec<PathBuf>) -> io::Result<()> {
     Ok(())
 }
 
+/// Reads and packs the recipes that rules name.
+pub fn pack_recipes(path: &Path) -> Result<Vec<u8>, Problem> {
+    let problem = |what: String| Problem { file: path.to_owned(), line: 1, what };
+    let text = fs::read_to_string(path).map_err(|error| problem(error.to_string()))?;
+    let recipes: recipe::Recipes = toml::from_str(&text).map_err(|error| problem(error.to_string()))?;
+    postcard::to_allocvec(&recipes).map_err(|error| problem(error.to_string()))
+}
+
 fn main() {
     println!("cargo::rerun-if-changed=assets/data");
+    println!("cargo::rerun-if-changed=assets/words/fixes.toml");
     println!("cargo::rerun-if-changed=src/catalog");
-    match pack(Path::new("assets/data")) {
-        Ok(packed) => {
+    let recipes = pack_recipes(Path::new("assets/words/fixes.toml")).map_err(|problem| vec![problem]);
+    match pack(Path::new("assets/data")).and_then(|packed| Ok((packed, recipes?))) {
+        Ok((packed, recipes)) => {
             let folder = PathBuf::from(std::env::var_os("OUT_DIR").unwrap_or_default());
-            let files =
-                [("catalog.bin", packed.catalog), ("rules.bin", packed.rules), ("rule_texts.bin", packed.texts)];
+            let files = [
+                ("catalog.bin", packed.catalog),
+                ("rules.bin", packed.rules),
+                ("rule_texts.bin", packed.texts),
+                ("recipes.bin", recipes),
+            ];
             for (name, bytes) in files {
                 let out = folder.join(name);
                 if let Err(error) = fs::write(&out, bytes) {

@@ -4,6 +4,7 @@
 //! arithmetic that belongs to `estimate`, and colours.
 
 pub mod answer;
+pub mod compare;
 pub mod controls;
 pub mod devices;
 pub mod drawings;

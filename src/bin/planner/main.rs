@@ -4,6 +4,7 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is what a command-line tool is for")]
 
+mod compare;
 mod files;
 mod find;
 mod place;
@@ -30,6 +31,7 @@ usage
   planner inspect PATH [--json]         what a .mlpackage, .mlmodelc, .mlmodel or zip holds
   planner plan (--preset ID | PATH | --link LINK) --device ID [options] [--json]
   planner place (--preset ID | PATH) --device ID [options] [--json]   where each operation lands, why, what to do
+  planner compare (--preset ID | PATH) [--variant ID] [--every-os] [--json]   the same on every chip
   planner take (--preset ID | PATH | --link LINK) --device ID [options] [--out FOLDER]   scripts for the plan
   planner find model --device ID [wishes] [--kind llm]          the largest model that fits
   planner find variant (--preset ID | PATH) --device ID … [--and-later] [wishes]   the smallest that is fast enough
@@ -105,6 +107,7 @@ fn run(args: impl Iterator<Item = OsString> + 'static) -> Result<(), Stop> {
         "inspect" => inspect(&mut parser),
         "plan" => plan(&mut parser),
         "place" => place::place(&mut parser),
+        "compare" => compare::compare(&mut parser),
         "take" => take(&mut parser),
         "find" => find::find(&mut parser),
         other => Err(Stop::BadInput(format!("no command `{other}`; `planner --help` lists them"))),
@@ -192,6 +195,7 @@ struct PlanArgs {
     variant: Option<String>,
     units: Option<String>,
     out: Option<PathBuf>,
+    every_os: bool,
     json: bool,
 }
 
@@ -212,6 +216,7 @@ fn plan_args(parser: &mut Parser) -> Result<PlanArgs, Stop> {
             Arg::Long("no-entitlement") => args.no_entitlement = true,
             Arg::Long("variant") => args.variant = Some(parser.value()?.string()?),
             Arg::Long("units") => args.units = Some(parser.value()?.string()?),
+            Arg::Long("every-os") => args.every_os = true,
             Arg::Long("out") => args.out = Some(PathBuf::from(parser.value()?)),
             Arg::Long("json") => args.json = true,
             Arg::Value(value) if args.path.is_none() => args.path = Some(PathBuf::from(value)),
