@@ -14,6 +14,7 @@
 pub mod catalog;
 pub mod chart;
 pub mod estimate;
+pub mod fixes;
 pub mod format;
 pub mod lower;
 pub mod machine;

@@ -19,5 +19,6 @@ pub mod takeaway;
 pub mod variants;
 pub mod view;
 pub mod weights;
+pub mod what_if;
 pub mod why;
 pub mod words;

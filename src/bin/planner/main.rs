@@ -31,6 +31,8 @@ usage
   planner inspect PATH [--json]         what a .mlpackage, .mlmodelc, .mlmodel or zip holds
   planner plan (--preset ID | PATH | --link LINK) --device ID [options] [--json]
   planner place (--preset ID | PATH) --device ID [options] [--json]   where each operation lands, why, what to do
+  planner place … --fix RECIPE [--json]   what a recipe would change, before and after
+  planner recipes [ID] [--json]           recipes for what keeps operations off the Neural Engine
   planner compare (--preset ID | PATH) [--variant ID] [--every-os] [--json]   the same on every chip
   planner take (--preset ID | PATH | --link LINK) --device ID [options] [--out FOLDER]   scripts for the plan
   planner find model --device ID [wishes] [--kind llm]          the largest model that fits
@@ -107,6 +109,7 @@ fn run(args: impl Iterator<Item = OsString> + 'static) -> Result<(), Stop> {
         "inspect" => inspect(&mut parser),
         "plan" => plan(&mut parser),
         "place" => place::place(&mut parser),
+        "recipes" => place::recipes(&mut parser),
         "compare" => compare::compare(&mut parser),
         "take" => take(&mut parser),
         "find" => find::find(&mut parser),
@@ -196,6 +199,7 @@ struct PlanArgs {
     units: Option<String>,
     out: Option<PathBuf>,
     every_os: bool,
+    fix: Option<String>,
     json: bool,
 }
 
@@ -216,6 +220,7 @@ fn plan_args(parser: &mut Parser) -> Result<PlanArgs, Stop> {
             Arg::Long("no-entitlement") => args.no_entitlement = true,
             Arg::Long("variant") => args.variant = Some(parser.value()?.string()?),
             Arg::Long("units") => args.units = Some(parser.value()?.string()?),
+            Arg::Long("fix") => args.fix = Some(parser.value()?.string()?),
             Arg::Long("every-os") => args.every_os = true,
             Arg::Long("out") => args.out = Some(PathBuf::from(parser.value()?)),
             Arg::Long("json") => args.json = true,

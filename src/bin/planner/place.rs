@@ -1,12 +1,13 @@
 //! `planner place`: where every operation of a model lands.
 
 use coreml_planner::{
+    catalog::Recipes,
     estimate::Subject,
-    report::{answer, place as report},
+    report::{answer, place as report, what_if},
     scenario::Units,
     variant::{Storage, Variant},
 };
-use lexopt::Parser;
+use lexopt::{Arg, Parser, ValueExt};
 
 use super::{PlanArgs, Stop, json, plan_args, say, scenario};
 
@@ -16,6 +17,16 @@ pub(super) fn place(parser: &mut Parser) -> Result<(), Stop> {
     let unanswerable = |error: answer::Unanswerable| Stop::BadInput(error.to_string());
     let machine = answer::machine(&scenario).map_err(unanswerable)?;
     let chosen = answer::choose(&scenario, package.as_ref()).map_err(unanswerable)?;
+    if let Some(recipe) = &args.fix {
+        let units = units(&args)?.unwrap_or(Units::All);
+        let made = what_if::what_if(&chosen.model, &machine, scenario.entitled, variant(&args)?, units, recipe);
+        let document = made.map_err(Stop::BadInput)?;
+        if args.json {
+            return json(&document);
+        }
+        say(&what_if::text(&document));
+        return Ok(());
+    }
     let subject = Subject::new(&chosen.model, &machine, scenario.entitled);
     let variant = variant(&args)?.unwrap_or_else(|| subject.own_variant());
     let units = units(&args)?.unwrap_or(Units::All);
@@ -28,7 +39,40 @@ pub(super) fn place(parser: &mut Parser) -> Result<(), Stop> {
         json(&document)
     } else {
         say(&report::text(&document));
+        let suggested = what_if::suggestions(&document);
+        if let Some(first) = suggested.iter().find(|own| own.can_try) {
+            say(&format!("\nSee what a recipe would change: --fix {}", first.recipe.id));
+        }
         Ok(())
+    }
+}
+
+/// `planner recipes [ID]`: what to do about what keeps operations off the Neural Engine.
+pub(super) fn recipes(parser: &mut Parser) -> Result<(), Stop> {
+    let (mut id, mut as_json) = (None, false);
+    while let Some(arg) = parser.next()? {
+        match arg {
+            Arg::Long("json") => as_json = true,
+            Arg::Value(value) if id.is_none() => id = Some(value.string()?),
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    match id {
+        None if as_json => json(&Recipes::get().recipe),
+        None => {
+            say(&what_if::list());
+            Ok(())
+        }
+        Some(id) => {
+            let recipe = Recipes::get().find(&id);
+            let unknown = || Stop::BadInput(what_if::why_not(&id, coreml_planner::fixes::NotApplied::Unknown));
+            let recipe = recipe.ok_or_else(unknown)?;
+            if as_json {
+                return json(recipe);
+            }
+            say(&format!("{}\n{}\n\n{}", recipe.title, recipe.changes, recipe.code));
+            Ok(())
+        }
     }
 }
 
