@@ -50,6 +50,8 @@ pub(super) struct Body {
     scope: HashMap<String, ValueId>,
     /// What nested blocks hid: restored when they end.
     hidden: Vec<(String, Option<ValueId>)>,
+    /// Nested blocks that are being read.
+    n_open_blocks: u32,
     stored: Stored,
     /// Inline constants by value, in order, for the chains that turn out to read them.
     inline: Vec<(ValueId, Inline)>,
@@ -67,18 +69,23 @@ impl Body {
         let id = ValueId(self.values.len() as u32);
         if !name.is_empty() {
             let before = self.scope.insert(name.clone(), id);
-            self.hidden.push((name.clone(), before));
+            // The names of the function itself stay in sight to its end.
+            if self.n_open_blocks > 0 {
+                self.hidden.push((name.clone(), before));
+            }
         }
         self.values.push(Value { name, ty, def });
         id
     }
 
     /// Where a block's own names begin; for [`Self::leave_block`].
-    pub(super) fn enter_block(&self) -> usize {
+    pub(super) fn enter_block(&mut self) -> usize {
+        self.n_open_blocks += 1;
         self.hidden.len()
     }
 
     pub(super) fn leave_block(&mut self, mark: usize) {
+        self.n_open_blocks = self.n_open_blocks.saturating_sub(1);
         while self.hidden.len() > mark {
             match self.hidden.pop() {
                 Some((name, Some(before))) => self.scope.insert(name, before),

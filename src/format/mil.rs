@@ -83,7 +83,7 @@ impl Programs<'_, '_> {
 
     fn block(&mut self, message: Span, body: &mut Body, depth: u32) -> Result<Block, ReadError> {
         self.check_depth(depth, message.at)?;
-        let mark = body.enter_block();
+        let mark = (depth > 0).then(|| body.enter_block());
         let (mut rest, mut outputs) = (message, Vec::new());
         let mut block = Block { inputs: Vec::new(), outputs: Vec::new(), ops: Vec::new() };
         while let Some(field) = self.wire.next(&mut rest)? {
@@ -101,7 +101,7 @@ impl Programs<'_, '_> {
         for name in outputs {
             block.outputs.push(self.look_up(name, "the block's result", body));
         }
-        if depth > 0 {
+        if let Some(mark) = mark {
             body.leave_block(mark);
         }
         Ok(block)

@@ -58,12 +58,16 @@ impl<'s> Window<'s> {
         })
     }
 
+    /// A byte that needs no reading.
+    #[inline]
+    pub(super) fn held(&self, at: u64) -> Option<u8> {
+        self.bytes.get(at.checked_sub(self.start)? as usize).copied()
+    }
+
     /// One byte, on the fast path when it is in the window.
     pub(super) fn byte(&mut self, at: u64) -> Result<u8, ReadError> {
-        if let Some(from) = at.checked_sub(self.start)
-            && let Some(byte) = self.bytes.get(from as usize)
-        {
-            return Ok(*byte);
+        if let Some(byte) = self.held(at) {
+            return Ok(byte);
         }
         self.get(at, 1).map(|bytes| bytes.first().copied().unwrap_or_default())
     }

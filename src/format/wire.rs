@@ -122,7 +122,20 @@ impl<'s> Wire<'s> {
     }
 
     /// A variable-length number at the start of a span.
+    #[inline]
     pub(super) fn varint(&mut self, span: &mut Span) -> Result<u64, ReadError> {
+        // Most numbers are one byte, and it is at hand.
+        if span.at < span.end
+            && let Some(byte) = self.window.held(span.at)
+            && byte < 0x80
+        {
+            span.at += 1;
+            return Ok(u64::from(byte));
+        }
+        self.long_varint(span)
+    }
+
+    fn long_varint(&mut self, span: &mut Span) -> Result<u64, ReadError> {
         let start = span.at;
         let mut value = 0_u64;
         for shift in (0..70).step_by(7) {
