@@ -92,9 +92,10 @@ fn placed(case: &Json, packages: &Path) -> FunctionPlace {
     let os = word(case, "os").split(' ').next_back().and_then(|version| version.parse().ok()).expect("a version");
     let device = DeviceRef::Known { id: word(case, "device").to_owned(), ram_gib: None };
     let machine = machine::resolve(&device, os).expect("a known device");
-    let subject = Subject::new(&package.model, &machine, true);
+    let model = package.model.at_default_shapes();
+    let subject = Subject::new(&model, &machine, true);
     let variant = subject.own_variant();
-    let stored = Storage::of(&package.model).store(&variant);
+    let stored = Storage::of(&model).store(&variant);
     let units = Units::from_id(word(case, "units")).expect("compute units");
     let document = place::document(&subject, &variant, &stored, units);
     let own = document.functions.into_iter().find(|function| function.name == word(case, "function"));

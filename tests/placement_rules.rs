@@ -13,8 +13,8 @@ use coreml_planner::{
     machine,
     model::{
         DType::{self, Bool, Fp16, Fp32, Int32},
-        Dim, Encoding, Flexibility, FunctionBuilder, Granularity, Literal, Model, OpKind, Part, PartRole, Place, Role,
-        ValueId, ValueType,
+        Dim, Encoding, Flexibility, Flexible, FunctionBuilder, Granularity, Literal, Model, OpKind, Part, PartRole,
+        Place, Role, ValueId, ValueType,
     },
     placement::Placed,
     report::place,
@@ -187,10 +187,14 @@ fn cache(shape: &'static [u64], written: bool) -> Case {
     })
 }
 
+fn varying(how: Flexibility, computes_shapes: bool) -> Flexible {
+    Flexible { function: "main".to_owned(), how, computes_shapes, defaults: Vec::new() }
+}
+
 /// A shape with its last dimensions decided at run time.
 fn flexible(case: Case, how: Flexibility) -> Case {
     case.then(|model| {
-        model.flexible.push(("main".to_owned(), how));
+        model.flexible.push(varying(how, false));
         for value in &mut model.functions[0].values {
             let ValueType::Tensor(tensor) = &mut value.ty else { continue };
             if let ([1, ..], Some(last)) = (IMAGE, tensor.shape.last_mut())
@@ -208,7 +212,7 @@ fn ranged(computes: bool) -> Case {
         let at = if computes { f.input("at", Int32, &[4]) } else { ints(f, &[0, 0, 0, 0]) };
         f.op(OpKind::SliceBySize, &[("x", x), ("begin", at)], Fp16, &[1, 512, 8, 8])
     });
-    case.then(|model| model.flexible.push(("main".to_owned(), Flexibility::Range { span: 99 })))
+    case.then(move |model| model.flexible.push(varying(Flexibility::Range { span: 99 }, computes)))
 }
 
 #[test]
@@ -396,7 +400,7 @@ fn table_of_cases() -> Vec<(&'static str, Case, Case)> {
             }
             vec![x]
         });
-        case.then(move |model| model.flexible.push(("main".to_owned(), how)))
+        case.then(move |model| model.flexible.push(varying(how, false)))
     };
     let wide = |width: u64| {
         graph(|f| {

@@ -369,6 +369,7 @@ fn interface(function: &Function, prefix: &str) -> Interface {
             name: value.map(|value| value.name.clone()).unwrap_or_default(),
             dtype: tensor.map_or("unknown", |tensor| tensor.dtype.name()).to_owned(),
             shape: tensor.map(|tensor| tensor.shape.iter().map(dim).collect()).unwrap_or_default(),
+            default: Vec::new(),
             optional: false,
         }
     };

@@ -222,7 +222,8 @@ fn feature(json: &Json) -> Feature {
         "" => ("unknown".to_owned(), Vec::new()),
         other => (other.to_lowercase(), Vec::new()),
     };
-    Feature { name: text("name").to_owned(), dtype, shape, optional: text("isOptional") == "1" }
+    let optional = text("isOptional") == "1";
+    Feature { name: text("name").to_owned(), dtype, shape, default: Vec::new(), optional }
 }
 
 fn element_type(name: &str) -> &'static str {

@@ -31,7 +31,7 @@ mod zip;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Flexibility, Model, OnDisk};
+use crate::model::{Flexibility, Flexible, Model, OnDisk};
 
 /// Bytes that can be read by ranges: a file, a `Blob`, a stored zip entry.
 pub trait RangeSource {
@@ -167,6 +167,8 @@ pub struct Feature {
     pub dtype: String,
     /// Its dimensions.
     pub shape: Vec<FeatureDim>,
+    /// The sizes it has when nothing else is said, where the shape varies and the file states them; else empty.
+    pub default: Vec<u64>,
     /// Whether a call may leave it out.
     pub optional: bool,
 }
@@ -274,12 +276,13 @@ pub fn open(entries: Vec<Entry>, limits: &Limits) -> Result<Package, ReadError> 
     let mut package = package::open(entries, limits)?;
     package.model.name.clone_from(&package.name);
     package.model.on_disk = Some(on_disk(&package.files));
-    package.model.flexible = package.interfaces.iter().filter_map(flexible).collect();
+    package.model.flexible =
+        package.interfaces.iter().filter_map(|interface| flexible(interface, &package.model)).collect();
     Ok(package)
 }
 
 /// How the inputs of a function vary, when they do: the widest range counts, and a range more than a list.
-fn flexible(interface: &Interface) -> Option<(String, Flexibility)> {
+fn flexible(interface: &Interface, model: &Model) -> Option<Flexible> {
     let mut found = None;
     for dim in interface.inputs.iter().flat_map(|input| &input.shape) {
         found = match (dim, found) {
@@ -292,7 +295,15 @@ fn flexible(interface: &Interface) -> Option<(String, Flexibility)> {
             (FeatureDim::OneOf(_) | FeatureDim::Fixed(_), before) => before,
         };
     }
-    Some((interface.function.clone(), found?))
+    let how = found?;
+    let function = model.functions.iter().find(|function| function.name == interface.function);
+    let defaults = interface.inputs.iter().filter(|input| !input.default.is_empty());
+    Some(Flexible {
+        function: interface.function.clone(),
+        how,
+        computes_shapes: function.is_some_and(|function| function.computes_shapes(&model.names)),
+        defaults: defaults.map(|input| (input.name.clone(), input.default.clone())).collect(),
+    })
 }
 
 fn on_disk(files: &[FileSize]) -> OnDisk {

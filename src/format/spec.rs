@@ -141,7 +141,13 @@ fn function(wire: &mut Wire<'_>, mut message: Span) -> Result<Interface, ReadErr
 }
 
 fn feature(wire: &mut Wire<'_>, mut message: Span) -> Result<Feature, ReadError> {
-    let mut found = Feature { name: String::new(), dtype: "unknown".to_owned(), shape: Vec::new(), optional: false };
+    let mut found = Feature {
+        name: String::new(),
+        dtype: "unknown".to_owned(),
+        shape: Vec::new(),
+        default: Vec::new(),
+        optional: false,
+    };
     while let Some(field) = wire.next(&mut message)? {
         match (field.number, field.value) {
             (1, Payload::Bytes(span)) => found.name = wire.text(span)?,
@@ -218,6 +224,9 @@ fn array(wire: &mut Wire<'_>, mut message: Span, found: &mut Feature) -> Result<
             _ => {}
         }
     }
+    if !ranges.is_empty() || !shapes.is_empty() {
+        found.default.clone_from(&shape);
+    }
     found.shape = if !ranges.is_empty() {
         ranges
     } else if shapes.is_empty() {
@@ -270,12 +279,12 @@ pub(super) fn one_of(shapes: &[Vec<u64>]) -> Vec<FeatureDim> {
 }
 
 fn image(wire: &mut Wire<'_>, mut message: Span, found: &mut Feature) -> Result<(), ReadError> {
-    let (mut width, mut height, mut color) = (FeatureDim::Fixed(0), FeatureDim::Fixed(0), 0);
-    let mut listed = Vec::new();
+    let (mut width, mut height, mut color) = (0, 0, 0);
+    let (mut widths, mut heights, mut listed) = (None, None, Vec::new());
     while let Some(field) = wire.next(&mut message)? {
         match (field.number, field.value) {
-            (1, Payload::Varint(value)) => width = FeatureDim::Fixed(u64::try_from(value as i64).unwrap_or(0)),
-            (2, Payload::Varint(value)) => height = FeatureDim::Fixed(u64::try_from(value as i64).unwrap_or(0)),
+            (1, Payload::Varint(value)) => width = u64::try_from(value as i64).unwrap_or(0),
+            (2, Payload::Varint(value)) => height = u64::try_from(value as i64).unwrap_or(0),
             (3, Payload::Varint(value)) => color = value,
             (21, Payload::Bytes(mut span)) => {
                 while let Some(field) = wire.next(&mut span)? {
@@ -295,8 +304,8 @@ fn image(wire: &mut Wire<'_>, mut message: Span, found: &mut Feature) -> Result<
             (31, Payload::Bytes(mut span)) => {
                 while let Some(field) = wire.next(&mut span)? {
                     match (field.number, field.value) {
-                        (1, Payload::Bytes(span)) => width = range(wire, span)?,
-                        (2, Payload::Bytes(span)) => height = range(wire, span)?,
+                        (1, Payload::Bytes(span)) => widths = Some(range(wire, span)?),
+                        (2, Payload::Bytes(span)) => heights = Some(range(wire, span)?),
                         _ => {}
                     }
                 }
@@ -304,6 +313,10 @@ fn image(wire: &mut Wire<'_>, mut message: Span, found: &mut Feature) -> Result<
             _ => {}
         }
     }
+    if widths.is_some() || heights.is_some() || !listed.is_empty() {
+        found.default = vec![height, width];
+    }
+    let (height, width) = (heights.unwrap_or(FeatureDim::Fixed(height)), widths.unwrap_or(FeatureDim::Fixed(width)));
     found.shape = if listed.is_empty() { vec![height, width] } else { one_of(&listed) };
     let name = match color {
         10 => "image-gray",

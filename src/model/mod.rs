@@ -7,6 +7,7 @@
 //! Absent on purpose: weight values (only their sizes, types and places), and anything a device or a variant decides.
 
 mod build;
+mod defaults;
 mod dtype;
 mod op;
 mod weight;
@@ -43,8 +44,21 @@ pub struct Model {
     pub weights: Vec<Weight>,
     /// Sizes of the files it was read from; `None` for a model that is not from a file.
     pub on_disk: Option<OnDisk>,
-    /// Functions whose inputs vary in shape, by name, and how.
-    pub flexible: Vec<(String, Flexibility)>,
+    /// Functions whose inputs vary in shape.
+    pub flexible: Vec<Flexible>,
+}
+
+/// A function whose inputs vary in shape.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Flexible {
+    /// Its name.
+    pub function: String,
+    /// How they vary.
+    pub how: Flexibility,
+    /// Whether the function computes with shapes, too.
+    pub computes_shapes: bool,
+    /// Default sizes of its inputs, by name, where the file states them.
+    pub defaults: Vec<(String, Vec<u64>)>,
 }
 
 /// How the shapes of a function's inputs vary.

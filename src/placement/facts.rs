@@ -25,6 +25,8 @@ pub(super) struct Facts<'m> {
     pub(super) has_full: bool,
     /// How the shapes of the inputs vary.
     pub(super) flexibility: Flexibility,
+    /// Whether a flexible shape that no input brings may stand in the function.
+    pub(super) computes_shapes: bool,
     /// The only operation that multiplies matrices is attention.
     pub(super) is_bare_attention: bool,
     /// Top-level operations, copies counted.
@@ -33,6 +35,7 @@ pub(super) struct Facts<'m> {
 
 impl<'m> Facts<'m> {
     pub(super) fn of(model: &'m Model, function: &'m Function, machine: &'m Machine) -> Self {
+        let (flexibility, computes_shapes) = flexibility(model, function);
         let mut facts = Self {
             model,
             function,
@@ -41,7 +44,8 @@ impl<'m> Facts<'m> {
             remembered: vec![false; function.values.len()],
             has_half: false,
             has_full: false,
-            flexibility: flexibility(model, function),
+            flexibility,
+            computes_shapes,
             is_bare_attention: true,
             n_ops: 0,
         };
@@ -176,13 +180,18 @@ fn passes_on(op: &Op) -> Option<&'static str> {
     }
 }
 
-/// How the inputs of a function vary, as its interface says; what says nothing may be of any size.
-fn flexibility(model: &Model, function: &Function) -> Flexibility {
-    if let Some((_, own)) = model.flexible.iter().find(|(name, _)| *name == function.name) {
-        return *own;
+/// How the inputs of a function vary and whether it computes with shapes, as its interface says; without one, an input of
+/// flexible shape may be of any size.
+fn flexibility(model: &Model, function: &Function) -> (Flexibility, bool) {
+    if let Some(own) = model.flexible.iter().find(|own| own.function == function.name) {
+        return (own.how, own.computes_shapes);
     }
     let is_flexible = |id: &ValueId| function.tensor(*id).is_some_and(TensorType::is_flexible);
-    if function.inputs.iter().any(is_flexible) { Flexibility::Range { span: u64::MAX } } else { Flexibility::Fixed }
+    if function.inputs.iter().any(is_flexible) {
+        (Flexibility::Range { span: u64::MAX }, function.computes_shapes(&model.names))
+    } else {
+        (Flexibility::Fixed, true)
+    }
 }
 
 /// The values that an operation computes with, with the parameter each is for: constants and places are left out.

@@ -13,7 +13,6 @@ use crate::{
 use super::{
     Prepared,
     facts::Facts,
-    predicate,
     rules::{self, RuleIdx, has},
 };
 
@@ -40,7 +39,7 @@ pub(super) struct Traits {
     state_width: u64,
     has_half: bool,
     has_rank3: bool,
-    has_value_shapes: bool,
+    computes_shapes: bool,
     /// Not a neural network of the older format.
     is_program: bool,
     /// Read from a file.
@@ -50,13 +49,8 @@ pub(super) struct Traits {
 /// Gathers them.
 pub(super) fn traits(facts: &Facts<'_>) -> Traits {
     let function = facts.function;
-    let (mut has_rank3, mut has_value_shapes) = (false, false);
+    let mut has_rank3 = false;
     function.visit(&mut |_, op| {
-        // Only what could be flexible needs a closer look.
-        if facts.flexibility != Flexibility::Fixed && !has_value_shapes {
-            has_value_shapes = predicate::is_value_shaped(facts, op, &predicate::look(facts, op))
-                || predicate::has_dynamic_bounds(facts, op);
-        }
         if matches!(op.kind, OpKind::LayerNorm | OpKind::Matmul) {
             has_rank3 |= facts.tensor(op, "x").is_some_and(|x| x.shape.len() == 3);
         }
@@ -68,7 +62,7 @@ pub(super) fn traits(facts: &Facts<'_>) -> Traits {
         state_width: state_width(function),
         has_half: facts.has_half,
         has_rank3,
-        has_value_shapes,
+        computes_shapes: facts.computes_shapes,
         is_program: function.opset != "NeuralNetwork",
         is_file: facts.model.spec_version > 0,
     }
@@ -141,7 +135,7 @@ impl Prepared<'_> {
             Test::StateWidth(multiple) => !own.state_width.is_multiple_of((*multiple).max(1)),
             Test::RangeShapes(narrow) => matches!(own.flexibility, Flexibility::Range { span } if span > *narrow),
             Test::NarrowRange(narrow) => matches!(own.flexibility, Flexibility::Range { span } if span <= *narrow),
-            Test::RangeByValues => own.has_value_shapes && matches!(own.flexibility, Flexibility::Range { .. }),
+            Test::RangeByValues => own.computes_shapes && matches!(own.flexibility, Flexibility::Range { .. }),
             Test::ListedShapes => own.flexibility == Flexibility::Listed,
             Test::ListedShapesRank3 => own.flexibility == Flexibility::Listed && own.has_rank3,
             Test::FlexibleStateBlocks => own.flexibility != Flexibility::Fixed && own.n_states > 0 && ask.has_blocks,

@@ -5,7 +5,7 @@
 
 use crate::{
     catalog::{Test, WeightTest},
-    model::{DType, Dim, Literal, Op, OpKind, TensorType, ValueId},
+    model::{DType, Dim, Flexibility, Literal, Op, OpKind, TensorType, ValueId},
 };
 
 use super::{
@@ -235,12 +235,12 @@ fn is_boundary(facts: &Facts<'_>, op: &Op) -> bool {
 }
 
 /// Whether a shape appears here that no input of the function brings along.
-pub(super) fn is_value_shaped(facts: &Facts<'_>, op: &Op, seen: &Seen) -> bool {
-    let brought = facts.flexibility != crate::model::Flexibility::Fixed;
-    if brought {
-        seen.flexible_out && !seen.flexible_in && !op.inputs.is_empty()
-    } else {
-        seen.flexible_out || seen.flexible_in
+fn is_value_shaped(facts: &Facts<'_>, op: &Op, seen: &Seen) -> bool {
+    match facts.flexibility {
+        Flexibility::Fixed => seen.flexible_out || seen.flexible_in,
+        Flexibility::Listed | Flexibility::Range { .. } => {
+            facts.computes_shapes && seen.flexible_out && !seen.flexible_in && !op.inputs.is_empty()
+        }
     }
 }
 
@@ -289,7 +289,7 @@ fn pads<'m>(facts: &Facts<'m>, op: &Op) -> impl Iterator<Item = (i64, i64)> + 'm
     facts.ints(op, "pad").chunks(2).rev().map(of_axis)
 }
 
-pub(super) fn has_dynamic_bounds(facts: &Facts<'_>, op: &Op) -> bool {
+fn has_dynamic_bounds(facts: &Facts<'_>, op: &Op) -> bool {
     ["begin", "end", "size", "stride", "shape", "reps"].into_iter().any(|param| facts.is_dynamic(op, param))
 }
 

@@ -54,7 +54,7 @@ pub fn choose(scenario: &Scenario, package: Option<&Package>) -> Result<Chosen, 
             Ok(Chosen { model: lower::lower(preset, &workload), preset: Some(preset) })
         }
         ModelRef::Package(name) => match package {
-            Some(package) => Ok(Chosen { model: package.model.clone(), preset: None }),
+            Some(package) => Ok(Chosen { model: package.model.clone().at_default_shapes(), preset: None }),
             None => Err(Unanswerable::PackageMissing(name.clone())),
         },
     }
