@@ -1,19 +1,51 @@
 //! The file reader of the page: a wasm of its own that runs in a worker (`assets/worker.js`).
 //!
 //! In a worker a file can be read by ranges without waiting (`FileReaderSync`), so the reader of the core works there as
-//! it is, whatever the size of the file, and the page never waits for it.
+//! it is, whatever the size of the file, and the page never waits for it. The package that was opened last stays here:
+//! the page gets what it plans with once, and asks for what it shows (`report::inspection`).
 
-use coreml_planner::format::{self, Entry, Limits, RangeSource};
-use js_sys::{Array, Uint8Array};
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+};
+
+use coreml_planner::{
+    format::{self, Entry, Limits, RangeSource},
+    report::inspection::{Inspection, Query},
+};
+use js_sys::{Array, Function, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue, prelude::wasm_bindgen};
 use web_sys::{Blob, FileReaderSync};
 
 fn main() {}
 
+/// Milliseconds between two words about the progress.
+const PAUSE: f64 = 100.0;
+
+/// How much was read, and whom to tell.
+struct Meter {
+    read: Cell<f64>,
+    told_at: Cell<f64>,
+    tell: Function,
+}
+
+impl Meter {
+    fn add(&self, bytes: usize) {
+        self.read.set(self.read.get() + bytes as f64);
+        let now = js_sys::Date::now();
+        if now - self.told_at.get() >= PAUSE {
+            self.told_at.set(now);
+            // Whoever listens may have gone; the reading goes on.
+            let _ = self.tell.call1(&JsValue::NULL, &self.read.get().into());
+        }
+    }
+}
+
 /// A file of the browser as a source of ranges. Works in a worker only.
 struct BlobSource {
     blob: Blob,
     reader: FileReaderSync,
+    meter: Rc<Meter>,
 }
 
 impl RangeSource for BlobSource {
@@ -27,6 +59,7 @@ impl RangeSource for BlobSource {
         let slice = self.blob.slice_with_f64_and_f64(offset as f64, end as f64).map_err(say)?;
         let buffer = self.reader.read_as_array_buffer(&slice).map_err(say)?;
         let bytes = Uint8Array::new(&buffer);
+        self.meter.add(into.len());
         if bytes.length() as usize == into.len() {
             bytes.copy_to(into);
             Ok(())
@@ -36,16 +69,38 @@ impl RangeSource for BlobSource {
     }
 }
 
-/// Opens the files and returns the package, or why not, as bytes.
+thread_local! {
+    /// The package that was opened last.
+    static OPEN: RefCell<Option<Inspection>> = const { RefCell::new(None) };
+}
+
+/// Opens the files and returns the package, or why not, as bytes. `progress` is called with the bytes read so far.
 #[wasm_bindgen]
-pub fn open_files(paths: &Array, files: &Array) -> Result<Uint8Array, JsValue> {
+pub fn open_files(paths: &Array, files: &Array, progress: Function) -> Result<Uint8Array, JsValue> {
+    let meter = Rc::new(Meter { read: Cell::new(0.0), told_at: Cell::new(js_sys::Date::now()), tell: progress });
     let mut entries = Vec::new();
     for (path, file) in paths.iter().zip(files.iter()) {
-        let source = BlobSource { blob: file.dyn_into()?, reader: FileReaderSync::new()? };
+        let source = BlobSource { blob: file.dyn_into()?, reader: FileReaderSync::new()?, meter: meter.clone() };
         entries.push(Entry { path: path.as_string().unwrap_or_default(), source: Box::new(source) });
     }
     let opened = format::open(entries, &Limits::default());
-    let bytes = postcard::to_allocvec(&opened).map_err(|error| JsValue::from_str(&error.to_string()))?;
+    let bytes = encode(&opened)?;
+    if let Ok(package) = opened {
+        OPEN.with(|open| open.replace(Some(Inspection::new(package))));
+    }
+    Ok(bytes)
+}
+
+/// Answers a question about the package that is open; question and answer are bytes.
+#[wasm_bindgen]
+pub fn answer(query: &Uint8Array) -> Result<Uint8Array, JsValue> {
+    let query: Query = postcard::from_bytes(&query.to_vec()).map_err(|error| JsValue::from_str(&error.to_string()))?;
+    let reply = OPEN.with(|open| open.borrow_mut().as_mut().map(|inspection| inspection.answer(&query)));
+    encode(&reply.ok_or_else(|| JsValue::from_str("no package is open"))?)
+}
+
+fn encode(value: &impl serde::Serialize) -> Result<Uint8Array, JsValue> {
+    let bytes = postcard::to_allocvec(value).map_err(|error| JsValue::from_str(&error.to_string()))?;
     Ok(Uint8Array::from(bytes.as_slice()))
 }
 

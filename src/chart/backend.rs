@@ -16,7 +16,7 @@ use plotters_backend::{
 pub(super) const FINE: i32 = 10;
 
 /// Whose datum it is: a colour of the palette in `tokens.css`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[allow(missing_docs, reason = "the palette is numbered; the compute units have their own colours")]
 pub enum Ink {
     Series1,

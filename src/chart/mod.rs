@@ -7,6 +7,8 @@
 //! Deliberately absent: number formatting (words and ticks are passed in), legends (they are HTML, see [`Key`]), and
 //! plotters' own text measurement, which on the web inserts a styled element into the page.
 
+use serde::{Deserialize, Serialize};
+
 mod axis;
 mod backend;
 mod bars;
@@ -14,6 +16,7 @@ mod lines;
 mod scatter;
 mod sheet;
 mod stack;
+mod treemap;
 
 pub use axis::{Measure, Scale};
 pub use backend::{Ink, text_width};
@@ -21,6 +24,7 @@ pub use bars::{BarSeries, Bars, Panel, bars};
 pub use lines::{Line, LinePoint, Lines, lines};
 pub use scatter::{Dot, Guide, Scatter, scatter};
 pub use stack::{Part, Stack, stack};
+pub use treemap::{Leads, Tile, treemap};
 
 /// What every chart needs besides its data.
 #[derive(Clone, Debug)]
@@ -116,7 +120,7 @@ pub struct Mark {
 }
 
 /// Rows of text under a head; the first cell of a row names it.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Table {
     /// Column names.
     pub head: Vec<String>,

@@ -10,7 +10,7 @@ pub mod devices;
 pub mod drawings;
 pub mod find;
 pub mod inspect;
-pub mod package;
+pub mod inspection;
 pub mod page;
 pub mod place;
 pub mod plan;

@@ -79,6 +79,13 @@ pub fn spec_os(spec: u32) -> &'static str {
     }
 }
 
+/// How far the reading of a file is. Only parts of a file are read, so what was read is no share of its size.
+#[must_use]
+pub fn reading(read: f64, size: f64, seconds: u32) -> String {
+    let (read, size) = (si_bytes(Bytes::of(read)), si_bytes(Bytes::of(size)));
+    format!("{read} read, of files with {size}; {seconds} s")
+}
+
 /// What a choice of compute units is called.
 #[must_use]
 pub fn units(units: Units) -> &'static str {

@@ -6,10 +6,12 @@
 
 mod answers;
 mod custom;
+mod element;
 pub mod files;
 mod icon;
 mod inspector;
 mod link;
+mod listing;
 mod masthead;
 mod matrix;
 mod opening;

@@ -1,12 +1,13 @@
 //! Opening a package: a file, a folder, or either dropped. It is read here and sent nowhere.
 
-use std::{future::poll_fn, pin::Pin, sync::Arc, task::Poll};
+use std::{rc::Rc, sync::Arc, time::Duration};
 
-use leptos::{ev, prelude::*};
+use leptos::{ev, leptos_dom::helpers::IntervalHandle, prelude::*};
 use wasm_bindgen_futures::spawn_local;
 
 use crate::{
     format::{Package, ReadError},
+    report::words,
     scenario::ModelRef,
 };
 
@@ -14,7 +15,7 @@ use super::{
     files::{self, Picked},
     icon::{Icon, icon},
     state::State,
-    worker,
+    worker::Reader,
 };
 
 /// How far the reading is.
@@ -30,44 +31,46 @@ enum Reading {
 struct Opening {
     state: State,
     reading: RwSignal<Reading>,
-    /// The reader at work; dropping it stops its worker.
-    work: StoredValue<Option<Work>, LocalStorage>,
+    /// Bytes that were read, of how many, and for how many seconds.
+    progress: RwSignal<(f64, f64, u32)>,
+    /// The reader at work; dropping it stops its worker. The one of the open package goes on until it has a successor.
+    at_work: StoredValue<Option<Rc<Reader>>, LocalStorage>,
+    clock: StoredValue<Option<IntervalHandle>>,
 }
-
-type Work = Pin<Box<dyn Future<Output = Result<Package, ReadError>>>>;
 
 impl Opening {
     fn start(self, files: Vec<Picked>) {
         let Some((path, _)) = files.first() else { return };
-        self.reading.set(Reading::Yes(path.split('/').next().unwrap_or(path).to_owned()));
-        let work: Work = match worker::Opening::start(&files) {
-            Ok(opening) => Box::pin(opening.finish()),
-            Err(error) => return self.reading.set(Reading::Failed(error)),
+        let name = path.split('/').next().unwrap_or(path).to_owned();
+        let size = files.iter().map(|(_, file)| file.size()).sum();
+        let reader = match Reader::start() {
+            Ok(reader) => Rc::new(reader),
+            Err(error) => return self.finish(Reading::Failed(error)),
         };
-        self.work.set_value(Some(work));
-        spawn_local(async move {
-            // Taken out while it is asked, so that nothing is held while it answers; gone when it was cancelled.
-            let read = poll_fn(|context| {
-                let Some(mut work) = self.work.try_update_value(Option::take).flatten() else {
-                    return Poll::Ready(None);
-                };
-                match work.as_mut().poll(context) {
-                    Poll::Ready(read) => Poll::Ready(Some(read)),
-                    Poll::Pending => {
-                        self.work.set_value(Some(work));
-                        Poll::Pending
-                    }
-                }
-            });
-            match read.await {
-                Some(Ok(package)) => {
-                    self.reading.set(Reading::No);
-                    plan(self.state, package);
-                }
-                Some(Err(error)) => self.reading.set(Reading::Failed(error)),
-                None => {}
+        self.finish(Reading::Yes(name));
+        self.progress.set((0.0, size, 0));
+        let tick = move || self.progress.update(|progress| progress.2 += 1);
+        self.clock.set_value(set_interval_with_handle(tick, Duration::from_secs(1)).ok());
+        self.at_work.set_value(Some(reader.clone()));
+        let progress = move |read| self.progress.update(|progress| progress.0 = read);
+        reader.open(&files, Box::new(progress), move |read| match read {
+            Ok(package) => {
+                // The reader keeps the package: what the page shows of it is asked for there.
+                self.state.reader.set_value(self.at_work.try_update_value(Option::take).flatten());
+                self.finish(Reading::No);
+                plan(self.state, package);
             }
+            Err(error) => self.finish(Reading::Failed(error)),
         });
+    }
+
+    /// Ends what is being read, if anything is, and says so.
+    fn finish(self, reading: Reading) {
+        if let Some(clock) = self.clock.try_update_value(Option::take).flatten() {
+            clock.clear();
+        }
+        self.at_work.set_value(None);
+        self.reading.set(reading);
     }
 
     fn fail(self, what: String) {
@@ -82,8 +85,7 @@ impl Opening {
     }
 
     fn cancel(self) {
-        self.work.set_value(None);
-        self.reading.set(Reading::No);
+        self.finish(Reading::No);
     }
 }
 
@@ -99,7 +101,13 @@ fn plan(state: State, package: Package) {
 }
 
 pub(super) fn opening(state: State) -> AnyView {
-    let opening = Opening { state, reading: RwSignal::new(Reading::No), work: StoredValue::new_local(None) };
+    let opening = Opening {
+        state,
+        reading: RwSignal::new(Reading::No),
+        progress: RwSignal::new((0.0, 0.0, 0)),
+        at_work: StoredValue::new_local(None),
+        clock: StoredValue::new(None),
+    };
     let over = RwSignal::new(false);
     let drop = move |event: ev::DragEvent| {
         event.prevent_default();
@@ -160,9 +168,15 @@ fn progress(opening: Opening) -> Option<AnyView> {
         Reading::No => None,
         Reading::Yes(name) => Some(
             view! {
-                <div class="progress" role="status">
-                    <p>"Reading " {name} "…"</p>
-                    <progress></progress>
+                <div class="progress">
+                    <p role="status">"Reading " {name} "…"</p>
+                    <progress aria-label="Reading"></progress>
+                    <p class="hint">
+                        {move || {
+                            let (read, size, seconds) = opening.progress.get();
+                            words::reading(read, size, seconds)
+                        }}
+                    </p>
                     <button class="button" type="button" on:click=move |_| opening.cancel()>
                         "Cancel"
                     </button>

@@ -1,6 +1,6 @@
 //! What the page remembers: one scenario, one open package, and the view that follows from them.
 
-use std::{sync::Arc, time::Duration};
+use std::{rc::Rc, sync::Arc, time::Duration};
 
 use leptos::{leptos_dom::helpers::TimeoutHandle, prelude::*};
 
@@ -14,6 +14,8 @@ use crate::{
     scenario::Scenario,
 };
 
+use super::worker::Reader;
+
 /// How long nothing must change until the panels below the matrix are drawn.
 const SETTLE: Duration = Duration::from_millis(60);
 
@@ -22,6 +24,8 @@ const SETTLE: Duration = Duration::from_millis(60);
 pub(super) struct State {
     /// The question.
     pub(super) scenario: RwSignal<Scenario>,
+    /// The worker that has the package open and answers questions about it; set before the package is.
+    pub(super) reader: StoredValue<Option<Rc<Reader>>, LocalStorage>,
     /// The package that is open.
     pub(super) package: RwSignal<Option<Arc<Package>>>,
     /// What was wrong with the link; empty when nothing was, or when it was read and put away.
@@ -64,6 +68,7 @@ impl State {
         });
         Self {
             scenario,
+            reader: StoredValue::new_local(None),
             package,
             notes: RwSignal::new(notes),
             answer,

@@ -1,54 +1,56 @@
-//! Opens a package in a worker: the page sends the files, the worker sends back the package as bytes.
+//! The page's side of the worker: it opens a package there and asks about it.
 //!
 //! The worker is a wasm of its own (`src/bin/reader.rs`), loaded when the first file is opened: whoever only plans
-//! presets never downloads the reader.
+//! presets never downloads the reader. Questions and answers are those of `report::inspection`, as bytes.
 
 use std::{cell::RefCell, rc::Rc};
 
-use js_sys::{Array, Object, Promise, Reflect, Uint8Array};
+use js_sys::{Array, Object, Reflect, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue, closure::Closure};
-use wasm_bindgen_futures::JsFuture;
 use web_sys::{File, MessageEvent, Worker, WorkerOptions, WorkerType};
 
-use crate::format::{Package, ReadError};
+use crate::{
+    format::{Package, ReadError},
+    report::inspection::{Query, Reply},
+};
 
-fn text_of(error: &JsValue) -> String {
-    error.dyn_ref::<js_sys::Error>().map_or_else(|| format!("{error:?}"), |error| String::from(error.message()))
+type Answer = Result<Vec<u8>, String>;
+
+/// Who waits for an answer.
+struct Waiting {
+    id: f64,
+    progress: Option<Box<dyn Fn(f64)>>,
+    done: Box<dyn FnOnce(Answer)>,
 }
 
-/// A package being opened. Dropping it stops the worker.
-pub struct Opening {
+#[derive(Default)]
+struct Desk {
+    last: f64,
+    waiting: Vec<Waiting>,
+}
+
+/// A worker with at most one package open in it. Dropping it stops the worker, whatever it is doing.
+pub struct Reader {
     worker: Worker,
-    done: Promise,
+    desk: Rc<RefCell<Desk>>,
     // The callbacks must live as long as the worker may call them.
-    _callbacks: Vec<Closure<dyn FnMut(JsValue)>>,
+    _callbacks: [Closure<dyn FnMut(JsValue)>; 2],
 }
 
-impl Drop for Opening {
+impl Drop for Reader {
     fn drop(&mut self) {
+        self.worker.set_onmessage(None);
+        self.worker.set_onerror(None);
         self.worker.terminate();
     }
 }
 
-impl Opening {
-    /// Starts a worker on the files, each with its path inside the dropped folder.
-    pub fn start(files: &[(String, File)]) -> Result<Self, ReadError> {
-        begin(files).map_err(|error| failure(&text_of(&error)))
-    }
+fn get(object: &JsValue, name: &str) -> JsValue {
+    Reflect::get(object, &JsValue::from_str(name)).unwrap_or(JsValue::UNDEFINED)
+}
 
-    /// Waits for the package.
-    pub async fn finish(self) -> Result<Package, ReadError> {
-        let answer = JsFuture::from(self.done.clone()).await.map_err(|error| failure(&text_of(&error)))?;
-        let bytes = Reflect::get(&answer, &JsValue::from_str("bytes")).unwrap_or(JsValue::UNDEFINED);
-        match bytes.dyn_into::<Uint8Array>() {
-            Ok(bytes) => postcard::from_bytes::<Result<Package, ReadError>>(&bytes.to_vec())
-                .unwrap_or_else(|error| Err(failure(&error.to_string()))),
-            Err(_) => {
-                let text = Reflect::get(&answer, &JsValue::from_str("failure")).ok().and_then(|text| text.as_string());
-                Err(failure(&text.unwrap_or_default()))
-            }
-        }
-    }
+fn text_of(error: &JsValue) -> String {
+    get(error, "message").as_string().unwrap_or_default()
 }
 
 /// The reader itself failed, which says nothing about the file.
@@ -57,40 +59,109 @@ fn failure(what: &str) -> ReadError {
         fault: crate::format::Fault::Io,
         file: "the file reader of this page".to_owned(),
         offset: None,
-        what: format!("stopped: {what}"),
+        what: ["stopped: ", what].concat(),
         hint: "reload the page and open the file again".to_owned(),
     }
 }
 
-fn begin(files: &[(String, File)]) -> Result<Opening, JsValue> {
-    let script = Reflect::get(&js_sys::global(), &JsValue::from_str("plannerWorker"))?.as_string().unwrap_or_default();
-    let options = WorkerOptions::new();
-    options.set_type(WorkerType::Module);
-    let worker = Worker::new_with_options(&script, &options)?;
-    let settle: Rc<RefCell<Option<(js_sys::Function, js_sys::Function)>>> = Rc::default();
-    let done = Promise::new(&mut |resolve, reject| {
-        *settle.borrow_mut() = Some((resolve, reject));
-    });
-    let on_message = {
-        let settle = settle.clone();
-        Closure::<dyn FnMut(JsValue)>::new(move |event: JsValue| {
-            if let (Some((resolve, _)), Ok(event)) = (settle.borrow().as_ref(), event.dyn_into::<MessageEvent>()) {
-                let _ = resolve.call1(&JsValue::NULL, &event.data());
-            }
-        })
-    };
-    let on_error = Closure::<dyn FnMut(JsValue)>::new(move |_: JsValue| {
-        if let Some((_, reject)) = settle.borrow().as_ref() {
-            let _ = reject.call1(&JsValue::NULL, &JsValue::from_str("the worker could not start"));
+impl Reader {
+    /// Starts a worker.
+    pub fn start() -> Result<Self, ReadError> {
+        Self::begin().map_err(|error| failure(&text_of(&error)))
+    }
+
+    fn begin() -> Result<Self, JsValue> {
+        let script = get(&js_sys::global(), "plannerWorker").as_string().unwrap_or_default();
+        let options = WorkerOptions::new();
+        options.set_type(WorkerType::Module);
+        let worker = Worker::new_with_options(&script, &options)?;
+        let desk: Rc<RefCell<Desk>> = Rc::default();
+        let on_message = {
+            let desk = desk.clone();
+            Closure::<dyn FnMut(JsValue)>::new(move |event: JsValue| {
+                take(&desk, &event.unchecked_into::<MessageEvent>().data());
+            })
+        };
+        let on_error = {
+            let desk = desk.clone();
+            Closure::<dyn FnMut(JsValue)>::new(move |event: JsValue| {
+                let waiting = std::mem::take(&mut desk.borrow_mut().waiting);
+                let what = ["the worker could not go on ", &text_of(&event)].concat();
+                for one in waiting {
+                    (one.done)(Err(what.clone()));
+                }
+            })
+        };
+        worker.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
+        worker.set_onerror(Some(on_error.as_ref().unchecked_ref()));
+        Ok(Self { worker, desk, _callbacks: [on_message, on_error] })
+    }
+
+    /// Opens files, each with its path inside the dropped folder. `progress` is told how many bytes were read.
+    pub fn open(
+        &self,
+        files: &[(String, File)],
+        progress: Box<dyn Fn(f64)>,
+        done: impl FnOnce(Result<Package, ReadError>) + 'static,
+    ) {
+        let paths: Array = files.iter().map(|(path, _)| JsValue::from_str(path)).collect();
+        let blobs: Array = files.iter().map(|(_, file)| JsValue::from(file.clone())).collect();
+        let decoded = move |answer: Answer| {
+            done(match answer {
+                Ok(bytes) => postcard::from_bytes::<Result<Package, ReadError>>(&bytes)
+                    .unwrap_or_else(|_| Err(failure("its answer is not whole"))),
+                Err(what) => Err(failure(&what)),
+            });
+        };
+        self.send(&[("paths", &paths), ("files", &blobs)], Some(progress), Box::new(decoded));
+    }
+
+    /// Asks about the package that is open.
+    pub fn ask(&self, query: &Query, done: impl FnOnce(Result<Reply, String>) + 'static) {
+        let query = postcard::to_allocvec(query).unwrap_or_default();
+        let decoded = move |answer: Answer| {
+            done(answer.and_then(|bytes| {
+                postcard::from_bytes(&bytes).map_err(|_| "the reader's answer is not whole".to_owned())
+            }));
+        };
+        self.send(&[("query", &Uint8Array::from(query.as_slice()))], None, Box::new(decoded));
+    }
+
+    fn send(&self, parts: &[(&str, &JsValue)], progress: Option<Box<dyn Fn(f64)>>, done: Box<dyn FnOnce(Answer)>) {
+        let id = {
+            let mut desk = self.desk.borrow_mut();
+            desk.last += 1.0;
+            let id = desk.last;
+            desk.waiting.push(Waiting { id, progress, done });
+            id
+        };
+        let message = Object::new();
+        let _ = Reflect::set(&message, &JsValue::from_str("id"), &id.into());
+        for (name, part) in parts {
+            let _ = Reflect::set(&message, &JsValue::from_str(name), part);
         }
+        if let Err(error) = self.worker.post_message(&message) {
+            let own = self.desk.borrow_mut().waiting.pop();
+            if let Some(own) = own {
+                (own.done)(Err(text_of(&error)));
+            }
+        }
+    }
+}
+
+/// Takes a message from the worker. Nothing is borrowed while those who wait are called: they may ask again.
+fn take(desk: &Rc<RefCell<Desk>>, message: &JsValue) {
+    let id = get(message, "id").as_f64().unwrap_or_default();
+    let Some(at) = desk.borrow().waiting.iter().position(|one| one.id == id) else { return };
+    if let Some(read) = get(message, "read").as_f64() {
+        if let Some(progress) = desk.borrow().waiting.get(at).and_then(|one| one.progress.as_ref()) {
+            progress(read);
+        }
+        return;
+    }
+    let own = desk.borrow_mut().waiting.remove(at);
+    (own.done)(match get(message, "bytes").dyn_into::<Uint8Array>() {
+        Ok(bytes) => Ok(bytes.to_vec()),
+        Err(_) => Err(get(message, "failure").as_string().unwrap_or_default()),
     });
-    worker.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
-    worker.set_onerror(Some(on_error.as_ref().unchecked_ref()));
-    let message = Object::new();
-    let paths: Array = files.iter().map(|(path, _)| JsValue::from_str(path)).collect();
-    let blobs: Array = files.iter().map(|(_, file)| JsValue::from(file.clone())).collect();
-    Reflect::set(&message, &JsValue::from_str("paths"), &paths)?;
-    Reflect::set(&message, &JsValue::from_str("files"), &blobs)?;
-    worker.post_message(&message)?;
-    Ok(Opening { worker, done, _callbacks: vec![on_message, on_error] })
 }

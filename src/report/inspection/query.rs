@@ -1,0 +1,224 @@
+//! What can be asked about an open package, and what comes back: the words between the page and its worker.
+//!
+//! Both travel as postcard bytes. Invariant: a reply is ready to be shown; the page neither formats nor counts.
+
+use serde::{Deserialize, Serialize};
+
+use crate::chart::{Ink, Table};
+
+/// A question about the package that is open.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Query {
+    /// What it is.
+    Summary,
+    /// Some rows of a listing.
+    Rows {
+        /// Of which listing, in which order.
+        view: ListingView,
+        /// The first row wanted, among those that match.
+        from: u32,
+        /// How many; fewer come at the end, and never more than [`super::ROWS_MAX`].
+        n: u32,
+    },
+    /// How many rows of each listing have this text in them.
+    Matches(String),
+    /// Where the bytes are, as a picture and a table.
+    Treemap {
+        /// What makes a part.
+        by: SplitBy,
+        /// Only what has this beginning of a name; empty for the whole package.
+        at: String,
+        /// Width to draw for, in CSS pixels.
+        width: u32,
+    },
+    /// A file to keep.
+    Export(Export),
+}
+
+/// A listing with its order and its search.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListingView {
+    /// Which listing.
+    pub which: ListingKind,
+    /// Column to order by; `None` keeps the order of the file.
+    pub sort: Option<u32>,
+    /// Which end comes first.
+    pub order: Order,
+    /// Text that a row must hold, in any letter case; empty for all rows.
+    pub search: String,
+}
+
+/// Which end of an order comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Order {
+    /// A to Z, small to large.
+    Ascending,
+    /// Z to A, large to small.
+    Descending,
+}
+
+/// The listings of a package.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ListingKind {
+    /// Stored weights.
+    Weights,
+    /// Operations, in order.
+    Ops,
+    /// Operations counted by kind.
+    Kinds,
+    /// Weights and blobs that are stored once and used more than once.
+    Shared,
+    /// What the bytes of each file are.
+    Bytes,
+}
+
+impl ListingKind {
+    /// All of them, in the order in which they are offered.
+    pub const ALL: [Self; 5] = [Self::Weights, Self::Ops, Self::Kinds, Self::Shared, Self::Bytes];
+}
+
+/// What makes a part of the picture of bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SplitBy {
+    /// The words of the weights' names.
+    Layer,
+    /// What the bytes are for: values, tables, scales …
+    Role,
+    /// How the weights are encoded.
+    Encoding,
+}
+
+/// A file that the page can hand out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Export {
+    /// The whole inspection, as `planner inspect --json` prints it.
+    Document,
+    /// A listing as it stands, with its order and its search, as CSV.
+    Csv(ListingView),
+}
+
+/// What comes back.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Reply {
+    /// To [`Query::Summary`].
+    Summary(Summary),
+    /// To [`Query::Rows`].
+    Rows(Rows),
+    /// To [`Query::Matches`]: in the order of [`ListingKind::ALL`].
+    Matches(Vec<String>),
+    /// To [`Query::Treemap`].
+    Picture(Picture),
+    /// To [`Query::Export`].
+    File(File),
+}
+
+/// A package in a few lines.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Summary {
+    /// Its name.
+    pub name: String,
+    /// What it is, in one line.
+    pub line: String,
+    /// What is known of it: a name, a value, and what the value means.
+    pub facts: Vec<Fact>,
+    /// What is odd about it.
+    pub warnings: Vec<String>,
+    /// What a call takes and returns.
+    pub interface: Table,
+    /// Operations by kind, the most frequent first.
+    pub kinds: Vec<KindCount>,
+    /// The listings there are, in the order of [`ListingKind::ALL`].
+    pub listings: Vec<ListingHead>,
+}
+
+/// One thing that is known about a package.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fact {
+    /// What it is.
+    pub name: String,
+    /// Its value.
+    pub value: String,
+    /// What to know about the value; may be empty.
+    pub note: String,
+}
+
+/// How often a kind of operation occurs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KindCount {
+    /// Its name.
+    pub name: String,
+    /// How often, in words.
+    pub count: String,
+    /// How long its bar is, in thousandths of the longest.
+    pub permille: u32,
+}
+
+/// A listing before any of its rows is asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListingHead {
+    /// What it lists.
+    pub title: String,
+    /// How many rows it has, in words.
+    pub count: String,
+    /// What to say when it has none.
+    pub empty: String,
+    /// Its columns; the first names the row.
+    pub columns: Vec<Column>,
+    /// The order it opens with.
+    pub view: ListingView,
+}
+
+/// A column of a listing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Column {
+    /// Its head.
+    pub name: String,
+    /// What is in it.
+    pub content: Content,
+}
+
+/// What a column holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Content {
+    /// Words, compared letter by letter.
+    Text,
+    /// Numbers, compared by value; the largest first is what people want to see.
+    Number,
+}
+
+/// Some rows of a listing.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Rows {
+    /// The first of them.
+    pub from: u32,
+    /// Rows that match the search.
+    pub n_matching: u32,
+    /// How many match, in words.
+    pub said: String,
+    /// The rows, as long as the columns of the listing.
+    pub rows: Vec<Vec<String>>,
+}
+
+/// A picture with its legend and the same as a table.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Picture {
+    /// The `<svg>` element; what can be opened has `data-at`.
+    pub svg: String,
+    /// The legend.
+    pub keys: Vec<(Ink, String)>,
+    /// The same data.
+    pub table: Table,
+    /// The way from the whole package to what is shown: what each step is called, and its `at`.
+    pub trail: Vec<(String, String)>,
+}
+
+/// A file to keep.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct File {
+    /// What to call it.
+    pub name: String,
+    /// Its media type.
+    pub media_type: String,
+    /// Its text.
+    pub text: String,
+}
