@@ -65,6 +65,7 @@ fn of_names(names: &[&str]) -> Inspection {
         copies: 1,
         consumer: Some(Consumer { op: OpKind::Conv, param: "weight".to_owned() }),
     };
+    package.bytes.clear();
     package.model = Model { weights: names.iter().enumerate().map(weight).collect(), ..Model::default() };
     Inspection::new(package)
 }
