@@ -11,7 +11,7 @@ use std::{
 
 use coreml_planner::{
     format::{self, Entry, Limits, RangeSource},
-    report::inspection::{Inspection, Query},
+    report::inspection::{Desk, Query},
 };
 use js_sys::{Array, Function, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue, prelude::wasm_bindgen};
@@ -70,8 +70,8 @@ impl RangeSource for BlobSource {
 }
 
 thread_local! {
-    /// The package that was opened last.
-    static OPEN: RefCell<Option<Inspection>> = const { RefCell::new(None) };
+    /// The package that was opened last, and the plan that is looked at.
+    static DESK: RefCell<Desk> = RefCell::default();
 }
 
 /// Opens the files and returns the package, or why not, as bytes. `progress` is called with the bytes read so far.
@@ -86,7 +86,7 @@ pub fn open_files(paths: &Array, files: &Array, progress: Function) -> Result<Ui
     let opened = format::open(entries, &Limits::default());
     let bytes = encode(&opened)?;
     if let Ok(package) = opened {
-        OPEN.with(|open| open.replace(Some(Inspection::new(package))));
+        DESK.with(|desk| desk.borrow_mut().open(package));
     }
     Ok(bytes)
 }
@@ -95,8 +95,8 @@ pub fn open_files(paths: &Array, files: &Array, progress: Function) -> Result<Ui
 #[wasm_bindgen]
 pub fn answer(query: &Uint8Array) -> Result<Uint8Array, JsValue> {
     let query: Query = postcard::from_bytes(&query.to_vec()).map_err(|error| JsValue::from_str(&error.to_string()))?;
-    let reply = OPEN.with(|open| open.borrow_mut().as_mut().map(|inspection| inspection.answer(&query)));
-    encode(&reply.ok_or_else(|| JsValue::from_str("no package is open"))?)
+    let reply = DESK.with(|desk| desk.borrow_mut().answer(&query));
+    encode(&reply.map_err(|what| JsValue::from_str(&what))?)
 }
 
 fn encode(value: &impl serde::Serialize) -> Result<Uint8Array, JsValue> {

@@ -126,7 +126,7 @@ impl Panel {
                 Ok(Reply::Picture(picture)) => panel.paint(&picture),
                 Ok(Reply::Matches(counts)) => panel.count(&counts),
                 Ok(Reply::File(file)) => save(&file),
-                Ok(Reply::Rows(_)) => {}
+                Ok(Reply::Rows(_) | Reply::Plan(_)) => {}
                 Err(what) => {
                     let text = ["The package could not be inspected: ", &what].concat();
                     add(&panel.stage, &[&said("p", "notice", &text)]);
@@ -339,7 +339,7 @@ fn kinds(summary: &Summary) -> Element {
 }
 
 /// A short table.
-fn table(table: &Table, name: &str) -> Element {
+pub(super) fn table(table: &Table, name: &str) -> Element {
     let row = |tag: &str, cells: &[String]| {
         let row = element("tr", "", &[]);
         for (idx, text) in cells.iter().enumerate() {

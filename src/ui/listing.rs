@@ -4,7 +4,10 @@
 //! to an old question is dropped. Up to [`TALLEST`] a row has its own place; beyond, places are shared in proportion,
 //! because browsers draw nothing that is taller.
 
-use std::{cell::RefCell, rc::Rc};
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+};
 
 use wasm_bindgen::JsCast;
 use web_sys::{Element, HtmlElement};
@@ -38,6 +41,8 @@ pub(super) struct Listing {
     status: Element,
     shown: RefCell<Shown>,
     listener: RefCell<Option<Listener>>,
+    /// A row to bring into sight when the rows are here.
+    wanted: Cell<Option<usize>>,
 }
 
 /// What is listed, and the rows that are here.
@@ -79,6 +84,7 @@ impl Listing {
             status,
             shown: RefCell::new(shown),
             listener: RefCell::new(None),
+            wanted: Cell::new(None),
         });
         let own = Rc::downgrade(&listing);
         let scrolled = move |_| {
@@ -115,6 +121,11 @@ impl Listing {
         self.scroller.set_scroll_top(0);
         set(&self.root, "aria-busy", "true");
         self.ask(0);
+    }
+
+    /// Brings a row into sight once the rows of the last question are here.
+    pub(super) fn reveal(&self, row: usize) {
+        self.wanted.set(Some(row));
     }
 
     /// What is listed.
@@ -157,6 +168,11 @@ impl Listing {
                     self.status.set_text_content(Some(&text));
                 }
                 self.draw();
+                if let Some(row) = self.wanted.take() {
+                    let height = self.shown.borrow().row_height;
+                    // The scroll event that follows draws what is there.
+                    self.scroller.set_scroll_top((row as f64 * height) as i32);
+                }
             }
             Ok(_) => {}
             Err(what) => self.status.set_text_content(Some(&["The rows could not be read: ", &what].concat())),

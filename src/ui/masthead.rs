@@ -99,7 +99,7 @@ fn select_all(event: &web_sys::FocusEvent) {
 }
 
 /// Whether the text is on the clipboard now.
-async fn copy(text: &str) -> bool {
+pub(super) async fn copy(text: &str) -> bool {
     let navigator = window().navigator();
     // Absent on pages that were not loaded over a secure connection.
     let clipboard = js_sys::Reflect::get(&navigator, &JsValue::from_str("clipboard")).ok();

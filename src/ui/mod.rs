@@ -10,6 +10,7 @@ mod element;
 pub mod files;
 mod icon;
 mod inspector;
+mod landing;
 mod link;
 mod listing;
 mod masthead;
@@ -106,6 +107,7 @@ fn answers(state: State) -> AnyView {
                 {panels::context(state)}
                 {panels::limits(state)}
                 {panels::placement(state)}
+                {landing::landing(state)}
                 {inspector::inspector(state)}
                 {panels::known(state)}
             </div>

@@ -124,12 +124,23 @@ pub(super) fn columns(kind: ListingKind) -> &'static [(&'static str, Content)] {
     const SHARED: &[(&str, Content)] =
         &[text("weight"), text("what is shared"), count("stored"), count("operations"), count("functions")];
     const BYTES: &[(&str, Content)] = &[text("what"), text("file"), count("size"), count("share")];
+    const PLACED: &[(&str, Content)] = &[
+        text("result"),
+        text("operation"),
+        text("unit"),
+        text("confidence"),
+        count("cost"),
+        text("could run on"),
+        text("why"),
+        count("no."),
+    ];
     match kind {
         ListingKind::Weights => WEIGHTS,
         ListingKind::Ops => OPS,
         ListingKind::Kinds => KINDS,
         ListingKind::Shared => SHARED,
         ListingKind::Bytes => BYTES,
+        ListingKind::Placed(_) => PLACED,
     }
 }
 
@@ -141,6 +152,7 @@ pub(super) fn head(kind: ListingKind, n_rows: usize) -> ListingHead {
         ListingKind::Kinds => ("Kinds", "This model has no operations: its type computes in one piece.", Some(1)),
         ListingKind::Shared => ("Shared", "Nothing is stored once and used more than once.", Some(2)),
         ListingKind::Bytes => ("Bytes", "There are no files.", Some(2)),
+        ListingKind::Placed(_) => ("Operations", "There are no operations to place.", None),
     };
     let columns = columns(kind).iter().map(|(name, content)| Column { name: (*name).to_owned(), content: *content });
     ListingHead {
@@ -160,6 +172,7 @@ pub(super) fn listing(inspection: &Inspection, kind: ListingKind) -> Box<dyn Lis
         ListingKind::Kinds => Box::new(Kinds::new(inspection)),
         ListingKind::Shared => Box::new(Shared::new(inspection)),
         ListingKind::Bytes => Box::new(Ledger(inspection)),
+        ListingKind::Placed(_) => Box::new(Nothing),
     }
 }
 
@@ -340,6 +353,19 @@ impl Listing for Shared<'_> {
             4 => Cell::Count(use_of.functions.into()),
             _ => Cell::Unknown,
         }
+    }
+}
+
+/// What an inspection has of a plan.
+struct Nothing;
+
+impl Listing for Nothing {
+    fn len(&self) -> usize {
+        0
+    }
+
+    fn cell(&self, _: usize, _: usize) -> Cell<'_> {
+        Cell::Unknown
     }
 }
 

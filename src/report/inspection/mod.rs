@@ -4,16 +4,20 @@
 //! an answer is a function of the package and the question alone (what is kept in between only saves time); rows are
 //! made when they are asked for; parts add up to the files. Absent on purpose: devices and plans.
 
+mod desk;
 mod export;
+mod landing;
 mod listing;
 mod order;
 mod picture;
 mod query;
 mod summary;
 
+pub use desk::Desk;
 pub use query::{
-    Column, Content, Export, Fact, File, KindCount, ListingHead, ListingKind, ListingView, Order, Picture, Query,
-    Reply, Rows, SplitBy, Summary,
+    Column, Content, Export, Fact, File, Heat, HeatCell, HeatRow, KindCount, Landed, LandedFunction, ListingHead,
+    ListingKind, ListingView, Near, Order, Picture, PlanQuery, PlanReply, Query, Recipe, Reply, Rows, SplitBy, Stretch,
+    Summary, Tried,
 };
 
 use std::collections::HashSet;
@@ -59,7 +63,13 @@ impl Inspection {
         Self { package, stored, uses, ordered: None }
     }
 
-    /// Answers a question.
+    /// The package.
+    #[must_use]
+    pub fn package(&self) -> &Package {
+        &self.package
+    }
+
+    /// Answers a question about the package; what is about plans is for the [`Desk`].
     pub fn answer(&mut self, query: &Query) -> Reply {
         match query {
             Query::Summary => Reply::Summary(summary::summary(self)),
@@ -69,6 +79,7 @@ impl Inspection {
                 let n = |kind| matching(listing(self, kind).as_ref(), kind, &needle).len();
                 Reply::Matches(ListingKind::ALL.iter().map(|kind| thousands(n(*kind) as f64)).collect())
             }
+            Query::Plan(_) => Reply::Rows(Rows::default()),
             Query::Treemap { by, at, width } => Reply::Picture(picture::draw(self, *by, at, *width)),
             Query::Export(Export::Document) => Reply::File(File {
                 name: file_name(&self.package.name, "inspection.json"),

@@ -33,6 +33,26 @@ pub enum Query {
     },
     /// A file to keep.
     Export(Export),
+    /// About the plan that is looked at.
+    Plan(PlanQuery),
+}
+
+/// What can be asked about a plan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PlanQuery {
+    /// Plan what a link asks for, and say where it lands.
+    Open(String),
+    /// What is around one operation.
+    Around {
+        /// Which function.
+        function: u32,
+        /// Which row of its listing, in the order of the graph.
+        row: u32,
+    },
+    /// What a recipe would change.
+    Try(String),
+    /// The same model on every chip.
+    Compare,
 }
 
 /// A listing with its order and its search.
@@ -70,6 +90,8 @@ pub enum ListingKind {
     Shared,
     /// What the bytes of each file are.
     Bytes,
+    /// The operations of a function of the plan, with their units and reasons; in no list of [`Self::ALL`].
+    Placed(u32),
 }
 
 impl ListingKind {
@@ -110,6 +132,138 @@ pub enum Reply {
     Picture(Picture),
     /// To [`Query::Export`].
     File(File),
+    /// To [`Query::Plan`].
+    Plan(PlanReply),
+}
+
+/// What comes back about a plan.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum PlanReply {
+    /// To [`PlanQuery::Open`].
+    Landed(Landed),
+    /// To [`PlanQuery::Around`].
+    Around(Near),
+    /// To [`PlanQuery::Try`]: before and after, or why the recipe is not tried.
+    Tried(Result<Tried, String>),
+    /// To [`PlanQuery::Compare`].
+    Heat(Heat),
+}
+
+/// Where a plan lands.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Landed {
+    /// What was planned.
+    pub line: String,
+    /// Whether the system loads it at all.
+    pub loads: bool,
+    /// Each function.
+    pub functions: Vec<LandedFunction>,
+    /// Recipes that its reasons name, the most useful first.
+    pub recipes: Vec<Recipe>,
+}
+
+/// A function of a plan.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LandedFunction {
+    /// Its name.
+    pub name: String,
+    /// All of it in one line.
+    pub line: String,
+    /// Runs of operations on one unit.
+    pub strip: Vec<Stretch>,
+    /// Compile risks and warnings.
+    pub notes: Vec<String>,
+    /// Its listing.
+    pub head: ListingHead,
+}
+
+/// A run of operations on one unit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stretch {
+    /// `ane`, `gpu` or `cpu`.
+    pub unit: String,
+    /// Its share of the cost, in thousandths.
+    pub permille: u32,
+    /// What it is, in words.
+    pub text: String,
+    /// Its first row in the listing.
+    pub from: u32,
+}
+
+/// A recipe for what a plan's reasons name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recipe {
+    /// Its id.
+    pub id: String,
+    /// What it does.
+    pub title: String,
+    /// What it costs beside the placement.
+    pub changes: String,
+    /// `python` or `swift`.
+    pub language: String,
+    /// A sketch of it.
+    pub code: String,
+    /// How much of the plan asks for it.
+    pub line: String,
+    /// Whether its effect can be predicted.
+    pub can_try: bool,
+}
+
+/// What is around one operation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Near {
+    /// The operation.
+    pub title: String,
+    /// Where it runs.
+    pub line: String,
+    /// Why, rule by rule.
+    pub reasons: Vec<String>,
+    /// Rows and names of the operations that it reads.
+    pub reads: Vec<(u32, String)>,
+    /// Rows and names of those that read it.
+    pub read_by: Vec<(u32, String)>,
+}
+
+/// What a recipe would change.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Tried {
+    /// The recipe.
+    pub title: String,
+    /// How much changed.
+    pub line: String,
+    /// Before and after.
+    pub table: Table,
+}
+
+/// One model on every chip.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Heat {
+    /// Choices of units.
+    pub head: Vec<String>,
+    /// Chips.
+    pub rows: Vec<HeatRow>,
+}
+
+/// One chip with one system.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeatRow {
+    /// The chip and the system.
+    pub name: String,
+    /// The devices.
+    pub note: String,
+    /// A cell for each choice of units.
+    pub cells: Vec<HeatCell>,
+}
+
+/// One choice of units on one chip.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeatCell {
+    /// Quarters of the cost on the Neural Engine, from 0 to 4.
+    pub level: u32,
+    /// Speed.
+    pub text: String,
+    /// Share of the Neural Engine.
+    pub note: String,
 }
 
 /// A package in a few lines.
@@ -187,7 +341,7 @@ pub enum Content {
 }
 
 /// Some rows of a listing.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Rows {
     /// The first of them.
     pub from: u32,

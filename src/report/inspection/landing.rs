@@ -1,0 +1,354 @@
+//! Where the operations of a plan land, in questions and answers: a strip along each function, a listing of operations
+//! with their reasons, what is around one of them, recipes and what they would change, and every chip at a glance.
+//!
+//! Invariants: the plan is the one that `planner place` prints for the same scenario; an answer is ready to be shown.
+//! Absent on purpose: how plans are made (`placement`), and anything measured.
+
+use std::collections::HashMap;
+
+use super::{
+    listing::{Cell, Listing, columns, percent, shown},
+    order::ordered,
+    query::{
+        Column, Heat, HeatCell, HeatRow, Landed, LandedFunction, ListingHead, ListingKind, ListingView, Near, Order,
+        PlanQuery, PlanReply, Recipe, Rows, Stretch, Tried,
+    },
+};
+use crate::{
+    chart::Table,
+    estimate::Subject,
+    format::Package,
+    machine::Machine,
+    model::Function,
+    report::{
+        answer::{self, Chosen},
+        compare,
+        place::{self, FunctionPlace, OpPlace, PlaceDocument},
+        what_if, words,
+    },
+    scenario::{Scenario, Units, url},
+    units::format::{number, thousands},
+    variant::{Storage, Variant},
+};
+
+/// A plan under inspection.
+pub(super) struct Landing {
+    chosen: Chosen,
+    machine: Machine,
+    entitled: bool,
+    variant: Variant,
+    units: Units,
+    document: PlaceDocument,
+    /// For each function and row: the rows that it reads, and those that read it.
+    near: Vec<Vec<(Vec<u32>, Vec<u32>)>>,
+    ordered: Option<(ListingView, Vec<u32>)>,
+}
+
+impl Landing {
+    /// Plans what a link asks for; the package is the one that is open, if the link is about one.
+    pub(super) fn open(link: &str, package: Option<&Package>) -> Result<Self, String> {
+        let (scenario, _) = url::decode(link);
+        let machine = answer::machine(&scenario).map_err(|error| error.to_string())?;
+        let chosen = answer::choose(&scenario, package).map_err(|error| error.to_string())?;
+        let entitled = scenario.entitled;
+        let (variant, units) = pick(&scenario, &chosen, &machine);
+        let subject = Subject::new(&chosen.model, &machine, entitled);
+        let stored = Storage::of(&chosen.model).store(&variant);
+        let document = place::document(&subject, &variant, &stored, units);
+        let near = chosen.model.functions.iter().map(near).collect();
+        Ok(Self { machine, entitled, variant, units, document, near, ordered: None, chosen })
+    }
+
+    /// Answers a question about the plan.
+    pub(super) fn answer(&self, query: &PlanQuery) -> PlanReply {
+        match query {
+            PlanQuery::Open(_) => PlanReply::Landed(self.landed()),
+            PlanQuery::Around { function, row } => PlanReply::Around(self.around(*function, *row)),
+            PlanQuery::Try(recipe) => PlanReply::Tried(self.tried(recipe)),
+            PlanQuery::Compare => PlanReply::Heat(self.heat()),
+        }
+    }
+
+    /// Some rows of a function's listing.
+    pub(super) fn rows(&mut self, view: &ListingView, from: u32, n: u32) -> Rows {
+        let ListingKind::Placed(function) = view.which else { return Rows::default() };
+        let Some(function) = self.document.functions.get(function as usize) else { return Rows::default() };
+        let listing = Placed(&function.ops);
+        if self.ordered.as_ref().is_none_or(|(known, _)| known != view) {
+            // `unit:cpu relu`: the words before the text choose by unit, which the text alone could not.
+            let (unit, text) = unit_of(&view.search);
+            let mut order = ordered(&listing, &ListingView { search: text.to_owned(), ..view.clone() });
+            if let Some(unit) = unit {
+                order.retain(|row| function.ops.get(*row as usize).is_some_and(|op| op.predicted == unit));
+            }
+            self.ordered = Some((view.clone(), order));
+        }
+        let order = self.ordered.as_ref().map_or(&[][..], |(_, order)| order);
+        let n_matching = u32::try_from(order.len()).unwrap_or(u32::MAX);
+        let from = from.min(n_matching);
+        let wanted = order.iter().skip(from as usize).take(n.min(super::ROWS_MAX) as usize);
+        let n_columns = columns(view.which).len();
+        let row = |row: &u32| (0..n_columns).map(|column| listing.cell(*row as usize, column).shown()).collect();
+        let all = thousands(listing.len() as f64);
+        let said = match view.search.as_str() {
+            "" => format!("{all} operations"),
+            _ => format!("{} of {all} operations", thousands(f64::from(n_matching))),
+        };
+        Rows { from, n_matching, said, rows: wanted.map(row).collect() }
+    }
+
+    fn landed(&self) -> Landed {
+        let document = &self.document;
+        let line = format!(
+            "{} on {} ({}), {}: predicted from the graph and public rules, not measured",
+            shown(&document.model),
+            document.device,
+            document.os,
+            words::on_units(self.units),
+        );
+        let functions = document.functions.iter().zip(0..).map(|(function, at)| landed(function, at)).collect();
+        let recipe = |own: what_if::Suggestion| Recipe {
+            id: own.recipe.id.clone(),
+            title: own.recipe.title.clone(),
+            changes: own.recipe.changes.clone(),
+            language: own.recipe.language.clone(),
+            code: own.recipe.code.trim().to_owned(),
+            line: if own.n_ops == 0 {
+                format!("rules {}", own.rules.join(", "))
+            } else {
+                let ops = thousands(own.n_ops as f64);
+                format!("{ops} operations, {} of the cost; rules {}", percent(own.cost_share), own.rules.join(", "))
+            },
+            can_try: own.can_try,
+        };
+        Landed {
+            line,
+            loads: document.loads,
+            functions,
+            recipes: what_if::suggestions(document).into_iter().map(recipe).collect(),
+        }
+    }
+
+    fn around(&self, function: u32, row: u32) -> Near {
+        let named = |rows: &Vec<u32>| -> Vec<(u32, String)> {
+            let ops = self.document.functions.get(function as usize).map(|function| function.ops.as_slice());
+            let name = |row: &u32| {
+                let op = ops?.get(*row as usize)?;
+                Some((*row, format!("{} {} ({})", op.op, shown(&op.output), unit_name(op.predicted))))
+            };
+            rows.iter().filter_map(name).collect()
+        };
+        let found = self.near.get(function as usize).and_then(|rows| rows.get(row as usize));
+        let op = self.document.functions.get(function as usize).and_then(|own| own.ops.get(row as usize));
+        let (reads, read_by) = found.map(|(reads, read_by)| (named(reads), named(read_by))).unwrap_or_default();
+        Near {
+            title: op.map_or_else(String::new, |op| format!("{} {}", op.op, shown(&op.output))),
+            line: op.map_or_else(String::new, |op| {
+                let could: Vec<&str> = op.eligible.iter().copied().map(unit_name).collect();
+                format!(
+                    "predicted on {}; could run on {}; {}; {} of the cost",
+                    unit_name(op.predicted),
+                    could.join(", "),
+                    op.confidence,
+                    percent(op.cost_share)
+                )
+            }),
+            reasons: op.map_or_else(Vec::new, |op| {
+                let one = |reason: &place::ReasonPlace| {
+                    let own = if reason.core_ml.is_empty() {
+                        String::new()
+                    } else {
+                        format!(" Core ML: “{}”", reason.core_ml)
+                    };
+                    format!("{} ({}): {}{own} {}", reason.rule, reason.confidence, reason.text, reason.fix)
+                };
+                op.reasons.iter().map(one).collect()
+            }),
+            reads,
+            read_by,
+        }
+    }
+
+    fn tried(&self, recipe: &str) -> Result<Tried, String> {
+        let model = &self.chosen.model;
+        let made = what_if::what_if(model, &self.machine, self.entitled, Some(self.variant), self.units, recipe)?;
+        let head = ["function", "", "on the Neural Engine", "cost there", "segments", "time of a call"];
+        let mut rows = Vec::new();
+        for (before, after) in made.before.iter().zip(&made.after) {
+            for (word, state) in [("before", before), ("after", after)] {
+                let ms = |seconds: f64| number(seconds * 1e3);
+                rows.push(vec![
+                    shown(&state.function),
+                    word.to_owned(),
+                    format!("{} of {}", thousands(state.ane_ops as f64), thousands(state.n_ops as f64)),
+                    percent(state.ane_cost_share),
+                    thousands(state.n_segments as f64),
+                    state.time_s.as_ref().map_or_else(
+                        || "no data".to_owned(),
+                        |time| format!("{} ms ({}–{})", ms(time.value), ms(time.low), ms(time.high)),
+                    ),
+                ]);
+            }
+        }
+        let n_moved: usize = made.moved.iter().map(|difference| difference.moved.len()).sum();
+        Ok(Tried {
+            title: made.recipe.title.clone(),
+            line: format!("{} changed, {n_moved} operations move; predicted, not measured", made.n_changed),
+            table: Table { head: head.map(str::to_owned).to_vec(), rows },
+        })
+    }
+
+    fn heat(&self) -> Heat {
+        let document =
+            compare::document(&self.chosen.model, Some(self.variant), self.entitled, compare::Systems::Usual);
+        let cell = |cell: &compare::CompareCell| {
+            let speed = match (&cell.decode_tokens_per_s, &cell.latency_s) {
+                (Some(decode), _) => format!("{} tok/s", number(decode.value)),
+                (None, Some(latency)) => format!("{} ms", number(latency.value * 1e3)),
+                (None, None) => "no data".to_owned(),
+            };
+            if !cell.loads {
+                return HeatCell { level: 0, text: "does not load".to_owned(), note: String::new() };
+            }
+            HeatCell {
+                level: (cell.ane_cost_share * 4.0 + 0.5) as u32,
+                text: speed,
+                note: format!("{} on the Neural Engine", percent(cell.ane_cost_share)),
+            }
+        };
+        let row = |row: &compare::CompareRow| HeatRow {
+            name: format!("{}, {}", row.chip, row.os),
+            note: row.devices.join(", "),
+            cells: row.cells.iter().map(cell).collect(),
+        };
+        Heat {
+            head: Units::EVERY.into_iter().map(|units| words::units(units).to_owned()).collect(),
+            rows: document.rows.iter().map(row).collect(),
+        }
+    }
+}
+
+/// What the link picks, or what the planner would recommend.
+fn pick(scenario: &Scenario, chosen: &Chosen, machine: &Machine) -> (Variant, Units) {
+    if let Some(pick) = scenario.pick {
+        return (pick.variant, pick.units);
+    }
+    let answered = answer::answer(chosen, machine, scenario);
+    let cell = answered.picked.and_then(|idx| answered.cells.get(idx));
+    let own = || Subject::new(&chosen.model, machine, scenario.entitled).own_variant();
+    cell.map_or_else(|| (own(), Units::All), |cell| (cell.variant, cell.units))
+}
+
+fn landed(function: &FunctionPlace, at: u32) -> LandedFunction {
+    let summary = &function.summary;
+    let stretch = |segment: &place::SegmentPlace| {
+        let name = unit_name(segment.unit);
+        let ops = thousands(segment.n_ops as f64);
+        let hop = if segment.boundary_ms > 0.0 {
+            format!(", after a change of unit of about {} ms", number(segment.boundary_ms))
+        } else {
+            String::new()
+        };
+        Stretch {
+            unit: segment.unit.to_owned(),
+            permille: (segment.cost_share * 1000.0 + 0.5) as u32,
+            text: format!("{name}: {ops} operations, {} of the cost{hop}", percent(segment.cost_share)),
+            from: u32::try_from(segment.first).unwrap_or(u32::MAX),
+        }
+    };
+    let mut notes = Vec::new();
+    for (word, list) in [("May not compile", &summary.risks), ("Take care", &summary.warnings)] {
+        notes.extend(list.iter().map(|reason| format!("{word} ({}): {} {}", reason.rule, reason.text, reason.fix)));
+    }
+    let kind = ListingKind::Placed(at);
+    let columns = columns(kind).iter().map(|(name, content)| Column { name: (*name).to_owned(), content: *content });
+    LandedFunction {
+        name: shown(&function.name),
+        line: format!(
+            "{} of {} operations on the Neural Engine, {} of Core ML's own cost, in {} segments",
+            thousands(summary.ane_ops as f64),
+            thousands(summary.n_ops as f64),
+            percent(summary.ane_cost_share),
+            thousands(summary.n_segments as f64)
+        ),
+        strip: function.segments.iter().map(stretch).collect(),
+        notes,
+        head: ListingHead {
+            title: format!("Operations of {}", shown(&function.name)),
+            count: thousands(function.ops.len() as f64),
+            empty: "There are no operations to place.".to_owned(),
+            columns: columns.collect(),
+            view: ListingView { which: kind, sort: None, order: Order::Descending, search: String::new() },
+        },
+    }
+}
+
+/// The unit that a search names, and the rest of it.
+fn unit_of(search: &str) -> (Option<&str>, &str) {
+    let Some(rest) = search.strip_prefix("unit:") else { return (None, search) };
+    let (unit, text) = rest.split_once(' ').unwrap_or((rest, ""));
+    (Some(unit), text)
+}
+
+fn unit_name(unit: &str) -> &'static str {
+    match unit {
+        "ane" => "Neural Engine",
+        "gpu" => "GPU",
+        _ => "CPU",
+    }
+}
+
+/// Who reads whom, in the order in which `place` lists operations.
+fn near(function: &Function) -> Vec<(Vec<u32>, Vec<u32>)> {
+    let mut made: HashMap<u32, u32> = HashMap::new();
+    let mut ops = Vec::new();
+    function.visit(&mut |_, op| {
+        let row = ops.len() as u32;
+        made.extend(op.outputs.iter().map(|id| (id.0, row)));
+        ops.push(op);
+    });
+    let mut rows: Vec<(Vec<u32>, Vec<u32>)> = vec![Default::default(); ops.len()];
+    for (row, op) in (0_u32..).zip(ops) {
+        let mut reads: Vec<u32> =
+            op.inputs.iter().flat_map(|(_, values)| values).filter_map(|id| made.get(&id.0).copied()).collect();
+        reads.sort_unstable();
+        reads.dedup();
+        for from in &reads {
+            if let Some((_, read_by)) = rows.get_mut(*from as usize) {
+                read_by.push(row);
+            }
+        }
+        if let Some((own, _)) = rows.get_mut(row as usize) {
+            *own = reads;
+        }
+    }
+    rows
+}
+
+/// The operations of a function as a listing.
+struct Placed<'a>(&'a [OpPlace]);
+
+impl Listing for Placed<'_> {
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    fn cell(&self, row: usize, column: usize) -> Cell<'_> {
+        let Some(op) = self.0.get(row) else { return Cell::Unknown };
+        match column {
+            0 => Cell::Text((&op.output).into()),
+            1 => Cell::Text((&op.op).into()),
+            2 => Cell::Text(unit_name(op.predicted).into()),
+            3 => Cell::Text(op.confidence.into()),
+            4 => Cell::Share(op.cost_share),
+            5 => Cell::Text(op.eligible.iter().copied().map(unit_name).collect::<Vec<_>>().join(", ").into()),
+            6 => {
+                let why: Vec<String> =
+                    op.reasons.iter().map(|reason| format!("{}: {}", reason.rule, reason.text)).collect();
+                Cell::Text(why.join(" ").into())
+            }
+            7 => Cell::Count(row as u64 + 1),
+            _ => Cell::Unknown,
+        }
+    }
+}
