@@ -107,15 +107,16 @@ const fn count(name: &'static str) -> (&'static str, Content) {
 }
 
 pub(super) fn columns(kind: ListingKind) -> &'static [(&'static str, Content)] {
+    // What people look for comes first: a phone shows two columns.
     const WEIGHTS: &[(&str, Content)] = &[
         text("weight"),
+        count("stored"),
+        count("share"),
+        count("bits each"),
+        text("encoding"),
         text("shape"),
         text("type"),
-        text("encoding"),
         count("parameters"),
-        count("stored"),
-        count("bits each"),
-        count("share"),
         text("read by"),
     ];
     const OPS: &[(&str, Content)] =
@@ -147,7 +148,7 @@ pub(super) fn columns(kind: ListingKind) -> &'static [(&'static str, Content)] {
 /// A listing before its rows are asked for.
 pub(super) fn head(kind: ListingKind, n_rows: usize) -> ListingHead {
     let (title, empty, sort) = match kind {
-        ListingKind::Weights => ("Weights", "This model stores no weights.", Some(5)),
+        ListingKind::Weights => ("Weights", "This model stores no weights.", Some(1)),
         ListingKind::Ops => ("Operations", "This model has no operations: its type computes in one piece.", None),
         ListingKind::Kinds => ("Kinds", "This model has no operations: its type computes in one piece.", Some(1)),
         ListingKind::Shared => ("Shared", "Nothing is stored once and used more than once.", Some(2)),
@@ -193,14 +194,14 @@ impl Listing for Weights<'_> {
         let Some(weight) = self.0.package.model.weights.get(row) else { return Cell::Unknown };
         match column {
             0 => Cell::text(&weight.name),
-            1 => Cell::owned(shape(&weight.shape)),
-            2 => Cell::text(weight.dtype.name()),
-            3 => Cell::owned(weight.encoding.label(weight.dtype)),
-            4 => Cell::Count(weight.elements()),
-            5 => Cell::Bytes(weight.stored_bytes()),
-            6 if weight.elements() == 0 => Cell::Unknown,
-            6 => Cell::Bits(weight.stored_bytes() as f64 * 8.0 / weight.elements() as f64),
-            7 => Cell::share(self.0.stored.get(row).copied().unwrap_or(0), self.0.package.total_bytes()),
+            1 => Cell::Bytes(weight.stored_bytes()),
+            2 => Cell::share(self.0.stored.get(row).copied().unwrap_or(0), self.0.package.total_bytes()),
+            3 if weight.elements() == 0 => Cell::Unknown,
+            3 => Cell::Bits(weight.stored_bytes() as f64 * 8.0 / weight.elements() as f64),
+            4 => Cell::owned(weight.encoding.label(weight.dtype)),
+            5 => Cell::owned(shape(&weight.shape)),
+            6 => Cell::text(weight.dtype.name()),
+            7 => Cell::Count(weight.elements()),
             8 => weight.consumer.as_ref().map_or(Cell::Unknown, |reader| {
                 let name = match reader.op.known_name() {
                     Some(name) => name,
