@@ -18,6 +18,7 @@ pub mod fixes;
 pub mod format;
 pub mod lower;
 pub mod machine;
+pub mod markup;
 pub mod model;
 pub mod order;
 pub mod placement;

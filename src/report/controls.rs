@@ -39,6 +39,68 @@ pub const TOKEN_STEPS: [u32; 9] = [512, 1024, 2048, 4096, 8192, 16_384, 32_768, 
 /// Steps of the slider for the prompt, in tokens.
 pub const PROMPT_STEPS: [u32; 9] = [16, 64, 128, 256, 512, 1024, 2048, 4096, 8192];
 
+/// Most tokens that context and prompt may have: beyond any published model.
+pub const MOST_TOKENS: u32 = 1 << 20;
+
+/// A number of an own device that must lie in a range.
+#[derive(Clone, Copy, Debug)]
+pub struct Number {
+    /// Id of its field.
+    pub id: &'static str,
+    /// What it is called.
+    pub label: &'static str,
+    /// Its unit.
+    pub unit: &'static str,
+    /// The smallest that is taken.
+    pub low: f64,
+    /// The largest that is taken.
+    pub high: f64,
+    /// Reads it.
+    pub get: fn(&CustomDevice) -> f64,
+    /// Writes it.
+    pub set: fn(&mut CustomDevice, f64),
+}
+
+/// What an own device is made of.
+pub const NUMBERS: [Number; 4] = [
+    Number {
+        id: "custom-ram",
+        label: "Memory",
+        unit: "GiB",
+        low: 0.5,
+        high: 4096.0,
+        get: |device| device.ram_gib,
+        set: |device, value| device.ram_gib = value,
+    },
+    Number {
+        id: "custom-bandwidth",
+        label: "Memory bandwidth",
+        unit: "GB/s",
+        low: 1.0,
+        high: 10_000.0,
+        get: |device| device.memory_gbs,
+        set: |device, value| device.memory_gbs = value,
+    },
+    Number {
+        id: "custom-ane",
+        label: "Neural Engine, FP16 (0 for none)",
+        unit: "TFLOPS",
+        low: 0.0,
+        high: 10_000.0,
+        get: |device| device.ane_tflops,
+        set: |device, value| device.ane_tflops = value,
+    },
+    Number {
+        id: "custom-gpu",
+        label: "GPU, FP16 (0 for none)",
+        unit: "TFLOPS",
+        low: 0.0,
+        high: 10_000.0,
+        get: |device| device.gpu_tflops,
+        set: |device, value| device.gpu_tflops = value,
+    },
+];
+
 /// The step that is nearest to a number of tokens from below.
 #[must_use]
 pub fn step_of(steps: &[u32], tokens: u32) -> usize {

@@ -99,6 +99,26 @@ pub enum FigureKey {
     Latency,
 }
 
+impl FigureKey {
+    /// Every one, in no order that matters.
+    pub const EVERY: [Self; 7] =
+        [Self::Bundle, Self::Download, Self::Memory, Self::FirstToken, Self::Prefill, Self::Decode, Self::Latency];
+
+    /// Its name in an attribute.
+    #[must_use]
+    pub fn id(self) -> &'static str {
+        match self {
+            Self::Bundle => "bundle",
+            Self::Download => "download",
+            Self::Memory => "memory",
+            Self::FirstToken => "first-token",
+            Self::Prefill => "prefill",
+            Self::Decode => "decode",
+            Self::Latency => "latency",
+        }
+    }
+}
+
 /// One of the big figures.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Headline {

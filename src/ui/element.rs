@@ -4,7 +4,7 @@
 
 use leptos::prelude::document;
 use wasm_bindgen::{JsCast, JsValue, closure::Closure};
-use web_sys::{Element, Event, HtmlElement};
+use web_sys::{Element, Event, EventTarget, HtmlElement};
 
 /// An element with its class and its attributes.
 pub(super) fn element(tag: &str, class: &str, attributes: &[(&str, &str)]) -> Element {
@@ -74,7 +74,7 @@ pub(super) struct Listener(
 );
 
 /// Listens to the events of an element.
-pub(super) fn listen(element: &Element, name: &str, act: Box<dyn FnMut(Event)>) -> Listener {
+pub(super) fn listen(element: &EventTarget, name: &str, act: Box<dyn FnMut(Event)>) -> Listener {
     let closure = Closure::wrap(act);
     let _ = element.add_event_listener_with_callback(name, closure.as_ref().unchecked_ref());
     Listener(closure)

@@ -9,13 +9,14 @@ use std::{
 };
 
 use js_sys::Array;
-use leptos::{html, prelude::*};
+use leptos::prelude::*;
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{Blob, BlobPropertyBag, Element, Event, HtmlAnchorElement, HtmlInputElement, KeyboardEvent, Url};
 
 use super::{
     element::{Listener, add, around, button, clear, draw, element, focus, listen, number_of, said, set, source},
     listing::Listing,
+    region::{always, host},
     state::State,
     worker::Reader,
 };
@@ -34,23 +35,19 @@ const SPLITS: [(SplitBy, &str); 3] =
 /// Everything that answers to a press.
 const PRESSED: &str = "[data-at],[data-find],[data-split],[data-list],[data-sort],[data-kind],[data-save]";
 
-pub(super) fn inspector(state: State) -> AnyView {
-    let root = NodeRef::<html::Section>::new();
-    let panel = StoredValue::new_local(None::<Rc<Panel>>);
-    Effect::new(move || {
-        let reader = state.package.get().and(state.reader.get_value());
-        let (Some(root), Some(reader)) = (root.get(), reader) else { return };
-        panel.set_value(Some(Panel::open(&root, reader)));
-    });
-    view! {
-        <section
-            class="panel package"
-            aria-label="The open package"
-            hidden=move || state.package.with(Option::is_none)
-            node_ref=root
-        ></section>
-    }
-    .into_any()
+/// Shows what is open, and again when something else is.
+pub(super) fn follow(state: State) {
+    let Some(host) = host("package") else { return };
+    let root = element("section", "panel package", &[("aria-label", "The open package")]);
+    add(&host, &[&root]);
+    let panel = RefCell::new(None::<Rc<Panel>>);
+    always(Box::new(move || {
+        let reader = state.package.with(Option::is_some).then(|| state.reader.get_value()).flatten();
+        let _ = root.toggle_attribute_with_force("hidden", reader.is_none());
+        if let Some(reader) = reader {
+            panel.replace(Some(Panel::open(&root, reader)));
+        }
+    }));
 }
 
 /// The panel of one package.

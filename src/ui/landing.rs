@@ -9,7 +9,7 @@ use std::{
     rc::Rc,
 };
 
-use leptos::{html, prelude::*};
+use leptos::prelude::*;
 use wasm_bindgen::JsCast;
 use web_sys::{Element, Event, HtmlInputElement, KeyboardEvent};
 
@@ -18,6 +18,7 @@ use super::{
     inspector::table,
     listing::Listing,
     masthead,
+    region::{always, host},
     state::State,
     worker::Reader,
 };
@@ -32,50 +33,51 @@ const PRESSED: &str =
     "[data-from],[data-function],[data-unit-of],[data-row],[data-try],[data-copy],[data-every],[data-sort]";
 const UNITS: [(&str, &str); 4] = [("", "All"), ("unit:ane", "Neural Engine"), ("unit:gpu", "GPU"), ("unit:cpu", "CPU")];
 
-pub(super) fn landing(state: State) -> AnyView {
-    let root = NodeRef::<html::Div>::new();
+/// Shows the operations once they were asked for, and again when the plan changes.
+pub(super) fn follow(state: State) {
+    let Some(host) = host("operations") else { return };
+    let title = said("h2", "", "Every operation");
+    set(&title, "id", "landing");
+    let note = said("p", "panel-note", "Which unit each operation is predicted on, why, and what would change it.");
+    let ask = button("button", "Look at every operation", "data-look", "");
+    let head = around("header", "panel-head", &[&around("div", "", &[&title, &note]), &ask]);
+    let root = element("div", "", &[]);
+    let section = around("section", "panel landing", &[&head, &root]);
+    set(&section, "aria-labelledby", "landing");
+    add(&host, &[&section]);
     let open = RwSignal::new(false);
-    let panel = StoredValue::new_local(None::<Rc<Panel>>);
-    let own_reader = StoredValue::new_local(None::<Rc<Reader>>);
-    Effect::new(move || {
-        let ready = state.settled.with(Option::is_some);
+    let opened = ask.clone();
+    std::mem::forget(listen(
+        &ask,
+        "click",
+        Box::new(move |_| {
+            set(&opened, "hidden", "");
+            open.set(true);
+        }),
+    ));
+    let panel = RefCell::new(None::<Rc<Panel>>);
+    let own_reader = RefCell::new(None::<Rc<Reader>>);
+    always(Box::new(move || {
+        let ready = open.get() && state.shows("operations") && state.settled.with(Option::is_some);
         let _ = state.package.with(Option::is_some);
-        let (true, true, Some(root)) = (open.get(), ready, root.get()) else { return };
+        if !ready {
+            return;
+        }
         let known = match state.reader.get_value() {
             Some(reader) => Some(reader),
-            None => own_reader.get_value().or_else(|| Reader::start().ok().map(Rc::new)),
+            None => own_reader.borrow().clone().or_else(|| Reader::start().ok().map(Rc::new)),
         };
         let Some(reader) = known else {
             root.set_text_content(Some("The planner's worker could not start: reload the page."));
             return;
         };
-        own_reader.set_value(Some(reader.clone()));
+        own_reader.replace(Some(reader.clone()));
         let link = state.scenario.with(url::encode);
-        let same = panel.with_value(|panel| panel.as_ref().filter(|panel| Rc::ptr_eq(&panel.reader, &reader)).cloned());
+        let same = panel.borrow().as_ref().filter(|panel| Rc::ptr_eq(&panel.reader, &reader)).cloned();
         let shown = same.unwrap_or_else(|| Panel::new(&root, reader));
         shown.ask(PlanQuery::Open(link));
-        panel.set_value(Some(shown));
-    });
-    view! {
-        <section class="panel landing" aria-labelledby="landing" data-panel="operations">
-            <header class="panel-head">
-                <div>
-                    <h2 id="landing">"Every operation"</h2>
-                    <p class="panel-note">"Which unit each operation is predicted on, why, and what would change it."</p>
-                </div>
-                <button
-                    class="button"
-                    type="button"
-                    hidden=move || open.get()
-                    on:click=move |_| open.set(true)
-                >
-                    "Look at every operation"
-                </button>
-            </header>
-            <div node_ref=root></div>
-        </section>
-    }
-    .into_any()
+        panel.replace(Some(shown));
+    }));
 }
 
 struct Panel {

@@ -1,13 +1,14 @@
 //! The scenario in the address bar: read at the start and when it changes, written a moment after the last change.
 
-use leptos::{ev, leptos_dom::helpers::TimeoutHandle, prelude::*};
+use leptos::{leptos_dom::helpers::TimeoutHandle, prelude::*};
 
 use crate::{
+    markup::TABS,
     report::controls,
     scenario::{Scenario, url},
 };
 
-use super::state::State;
+use super::{element::listen, region::always, state::State};
 
 use std::time::Duration;
 
@@ -26,34 +27,57 @@ pub(super) fn address(state: State) -> String {
     let location = window().location();
     let page = location.href().unwrap_or_default();
     let page = page.split('#').next().unwrap_or_default();
-    format!("{page}#{}", state.scenario.with_untracked(url::encode))
+    let tab = state.tab.get_untracked();
+    // The first part is shown at the start: a link need not say so.
+    let part = if TABS.first().is_some_and(|first| first.id == tab) { String::new() } else { ["&t=", tab].concat() };
+    [page, "#", &state.scenario.with_untracked(url::encode), &part].concat()
+}
+
+/// The part of the page that the address names.
+pub(super) fn tab() -> &'static str {
+    let hash = window().location().hash().unwrap_or_default();
+    let wanted = hash.trim_start_matches('#').split('&').find_map(|pair| pair.strip_prefix("t="));
+    let found = TABS.iter().find(|tab| Some(tab.id) == wanted);
+    found.or(TABS.first()).map_or("", |tab| tab.id)
+}
+
+/// The only panels that the page around wants to be shown: `?panel=verdict,matrix`.
+pub(super) fn panels() -> Option<Vec<String>> {
+    let query = window().location().search().unwrap_or_default();
+    let list = query.trim_start_matches('?').split('&').find_map(|pair| pair.strip_prefix("panel="))?;
+    let names = list.replace("%2C", ",");
+    Some(names.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect())
 }
 
 /// Keeps the address and the scenario together.
 pub(super) fn follow(state: State) {
-    let handle = window_event_listener(ev::hashchange, move |_| {
+    let changed = move |_| {
         let (scenario, notes) = read();
         if state.scenario.with_untracked(|own| *own != scenario) {
             state.scenario.set(scenario);
         }
+        state.tab.set(tab());
         state.notes.set(notes);
-    });
-    on_cleanup(move || handle.remove());
+    };
+    std::mem::forget(listen(&window(), "hashchange", Box::new(changed)));
 
     let waiting = StoredValue::new(None::<TimeoutHandle>);
-    Effect::new(move |before: Option<()>| {
+    let is_first = std::cell::Cell::new(true);
+    always(Box::new(move || {
         state.scenario.track();
         // The first run is the start: the address is left as the person wrote it.
-        if before.is_some() {
-            if let Some(handle) = waiting.get_value() {
-                handle.clear();
-            }
-            waiting.set_value(set_timeout_with_handle(move || write(state), QUIET).ok());
+        if is_first.replace(false) {
+            return;
         }
-    });
+        if let Some(handle) = waiting.get_value() {
+            handle.clear();
+        }
+        waiting.set_value(set_timeout_with_handle(move || write(state), QUIET).ok());
+    }));
 }
 
-fn write(state: State) {
+/// Writes the address.
+pub(super) fn write(state: State) {
     let Ok(history) = window().history() else { return };
     // A browser that refuses (too many changes, an opaque origin) leaves an old address; sharing still has the new one.
     let _ = history.replace_state_with_url(&wasm_bindgen::JsValue::NULL, "", Some(&address(state)));

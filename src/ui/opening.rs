@@ -1,92 +1,117 @@
 //! Opening a package: a file, a folder, or either dropped. It is read here and sent nowhere.
 
-use std::{rc::Rc, sync::Arc, time::Duration};
+use std::{cell::RefCell, rc::Rc, sync::Arc, time::Duration};
 
-use leptos::{ev, leptos_dom::helpers::IntervalHandle, prelude::*};
+use leptos::{leptos_dom::helpers::IntervalHandle, prelude::*};
 use wasm_bindgen_futures::spawn_local;
+use web_sys::{DataTransfer, HtmlInputElement};
 
 use crate::{
-    format::{Package, ReadError},
+    format::{Fault, Package, ReadError},
+    markup::Reading,
     report::words,
     scenario::ModelRef,
 };
 
 use super::{
     files::{self, Picked},
-    icon::{Icon, icon},
     state::State,
     worker::Reader,
 };
 
-/// How far the reading is.
-#[derive(Clone, PartialEq)]
-enum Reading {
-    No,
-    /// The name of what is read.
-    Yes(String),
-    Failed(ReadError),
-}
-
-#[derive(Clone, Copy)]
-struct Opening {
-    state: State,
-    reading: RwSignal<Reading>,
+/// A reading that goes on.
+#[derive(Default)]
+struct AtWork {
+    name: String,
     /// Bytes that were read, of how many, and for how many seconds.
-    progress: RwSignal<(f64, f64, u32)>,
+    progress: (f64, f64, u32),
     /// The reader at work; dropping it stops its worker. The one of the open package goes on until it has a successor.
-    at_work: StoredValue<Option<Rc<Reader>>, LocalStorage>,
-    clock: StoredValue<Option<IntervalHandle>>,
+    reader: Option<Rc<Reader>>,
+    clock: Option<IntervalHandle>,
 }
 
-impl Opening {
-    fn start(self, files: Vec<Picked>) {
-        let Some((path, _)) = files.first() else { return };
-        let name = path.split('/').next().unwrap_or(path).to_owned();
-        let size = files.iter().map(|(_, file)| file.size()).sum();
-        let reader = match Reader::start() {
-            Ok(reader) => Rc::new(reader),
-            Err(error) => return self.finish(Reading::Failed(error)),
-        };
-        self.finish(Reading::Yes(name));
-        self.progress.set((0.0, size, 0));
-        let tick = move || self.progress.update(|progress| progress.2 += 1);
-        self.clock.set_value(set_interval_with_handle(tick, Duration::from_secs(1)).ok());
-        self.at_work.set_value(Some(reader.clone()));
-        let progress = move |read| self.progress.update(|progress| progress.0 = read);
-        reader.open(&files, Box::new(progress), move |read| match read {
-            Ok(package) => {
-                // The reader keeps the package: what the page shows of it is asked for there.
-                self.state.reader.set_value(self.at_work.try_update_value(Option::take).flatten());
-                self.finish(Reading::No);
-                plan(self.state, package);
+thread_local! {
+    /// One file is read at a time: another one stops it.
+    static AT_WORK: RefCell<AtWork> = RefCell::default();
+}
+
+fn at_work<T>(what: impl FnOnce(&mut AtWork) -> T) -> T {
+    AT_WORK.with_borrow_mut(what)
+}
+
+/// What was picked with a button.
+pub(super) fn picked(state: State, input: &HtmlInputElement) {
+    start(state, input.files().map(|list| files::of_list(&list)).unwrap_or_default());
+    // The same file can be chosen again after it changed.
+    input.set_value("");
+}
+
+/// What was dropped.
+pub(super) fn dropped(state: State, transfer: &DataTransfer) {
+    let entries = files::of_drop(transfer);
+    spawn_local(async move {
+        match files::walk(entries).await {
+            Ok(files) => start(state, files),
+            Err(what) => {
+                let file = "the dropped files".to_owned();
+                let error = ReadError { fault: Fault::Io, file, offset: None, what, hint: String::new() };
+                finish(state, Reading::Failed(error));
             }
-            Err(error) => self.finish(Reading::Failed(error)),
-        });
-    }
-
-    /// Ends what is being read, if anything is, and says so.
-    fn finish(self, reading: Reading) {
-        if let Some(clock) = self.clock.try_update_value(Option::take).flatten() {
-            clock.clear();
         }
-        self.at_work.set_value(None);
-        self.reading.set(reading);
-    }
+    });
+}
 
-    fn fail(self, what: String) {
-        let file = "the dropped files".to_owned();
-        self.reading.set(Reading::Failed(ReadError {
-            fault: crate::format::Fault::Io,
-            file,
-            offset: None,
-            what,
-            hint: String::new(),
-        }));
-    }
+/// Stops what is being read, or puts away what went wrong.
+pub(super) fn cancel(state: State) {
+    finish(state, Reading::No);
+}
 
-    fn cancel(self) {
-        self.finish(Reading::No);
+fn start(state: State, files: Vec<Picked>) {
+    let Some((path, _)) = files.first() else { return };
+    let name = path.split('/').next().unwrap_or(path).to_owned();
+    let size = files.iter().map(|(_, file)| file.size()).sum();
+    let reader = match Reader::start() {
+        Ok(reader) => Rc::new(reader),
+        Err(error) => return finish(state, Reading::Failed(error)),
+    };
+    finish(state, Reading::No);
+    let tick = move || {
+        at_work(|work| work.progress.2 += 1);
+        show(state);
+    };
+    let clock = set_interval_with_handle(tick, Duration::from_secs(1)).ok();
+    at_work(|work| *work = AtWork { name, progress: (0.0, size, 0), reader: Some(reader.clone()), clock });
+    show(state);
+    let progress = move |read| at_work(|work| work.progress.0 = read);
+    reader.open(&files, Box::new(progress), move |read| match read {
+        Ok(package) => {
+            // The reader keeps the package: what the page shows of it is asked for there.
+            state.reader.set_value(at_work(|work| work.reader.take()));
+            finish(state, Reading::No);
+            plan(state, package);
+        }
+        Err(error) => finish(state, Reading::Failed(error)),
+    });
+}
+
+/// Says how far it is.
+fn show(state: State) {
+    let reading = at_work(|work| {
+        let (read, size, seconds) = work.progress;
+        Reading::Yes(work.name.clone(), words::reading(read, size, seconds))
+    });
+    state.reading.set(reading);
+}
+
+/// Ends what is being read, if anything is, and says so.
+fn finish(state: State, reading: Reading) {
+    // Dropped after the borrow: dropping a reader stops its worker.
+    let ended = at_work(std::mem::take);
+    if let Some(clock) = ended.clock {
+        clock.clear();
     }
+    drop(ended.reader);
+    state.reading.set(reading);
 }
 
 /// The package that was read becomes the model of the scenario.
@@ -94,120 +119,9 @@ fn plan(state: State, package: Package) {
     let name = package.name.clone();
     state.package.set(Some(Arc::new(package)));
     state.notes.set(Vec::new());
+    state.tab.set("package");
     state.scenario.update(|scenario| {
         scenario.model = ModelRef::Package(name);
         scenario.pick = None;
     });
-}
-
-pub(super) fn opening(state: State) -> AnyView {
-    let opening = Opening {
-        state,
-        reading: RwSignal::new(Reading::No),
-        progress: RwSignal::new((0.0, 0.0, 0)),
-        at_work: StoredValue::new_local(None),
-        clock: StoredValue::new(None),
-    };
-    let over = RwSignal::new(false);
-    let drop = move |event: ev::DragEvent| {
-        event.prevent_default();
-        over.set(false);
-        let entries = event.data_transfer().map(|transfer| files::of_drop(&transfer)).unwrap_or_default();
-        spawn_local(async move {
-            match files::walk(entries).await {
-                Ok(files) => opening.start(files),
-                Err(what) => opening.fail(what),
-            }
-        });
-    };
-    let hover = move |event: ev::DragEvent| {
-        event.prevent_default();
-        over.set(true);
-    };
-    let chosen = move |event: ev::Event| {
-        let input = event_target::<web_sys::HtmlInputElement>(&event);
-        let list = input.files();
-        opening.start(list.map(|list| files::of_list(&list)).unwrap_or_default());
-        // The same file can be chosen again after it changed.
-        input.set_value("");
-    };
-    view! {
-        <div
-            class="drop"
-            data-over=move || over.get().then_some("")
-            on:dragover=hover
-            on:dragleave=move |_| over.set(false)
-            on:drop=drop
-        >
-            <p>
-                "Or drop your own " <code>".mlpackage"</code> ", " <code>".mlmodelc"</code> " or "
-                <code>".mlmodel"</code> ", or a zip of one. It is read here and sent nowhere."
-            </p>
-            <div class="drop-buttons">
-                <label class="button">
-                    {icon(Icon::Open)} "Open file"
-                    <input
-                        class="unseen-input"
-                        type="file"
-                        accept=".mlmodel,.zip,.mlpackage,.mlmodelc,.mil"
-                        on:change=chosen
-                    />
-                </label>
-                <label class="button">
-                    "Open folder" <input class="unseen-input" type="file" prop:webkitdirectory=true on:change=chosen />
-                </label>
-            </div>
-            {move || progress(opening)}
-        </div>
-    }
-    .into_any()
-}
-
-fn progress(opening: Opening) -> Option<AnyView> {
-    match opening.reading.get() {
-        Reading::No => None,
-        Reading::Yes(name) => Some(
-            view! {
-                <div class="progress">
-                    <p role="status">"Reading " {name} "…"</p>
-                    <progress aria-label="Reading"></progress>
-                    <p class="hint">
-                        {move || {
-                            let (read, size, seconds) = opening.progress.get();
-                            words::reading(read, size, seconds)
-                        }}
-                    </p>
-                    <button class="button" type="button" on:click=move |_| opening.cancel()>
-                        "Cancel"
-                    </button>
-                </div>
-            }
-            .into_any(),
-        ),
-        Reading::Failed(error) => {
-            let place = match error.offset {
-                Some(offset) => format!("{} at offset {offset:#x}", error.file),
-                None => error.file.clone(),
-            };
-            Some(
-                view! {
-                    <div class="notice" data-kind="error" role="alert">
-                        {icon(Icon::Status(crate::estimate::Status::Fails))}
-                        <div>
-                            <p>
-                                <b>"Could not be read: "</b>
-                                {error.what}
-                            </p>
-                            <p>{place}</p>
-                            <p>{error.hint}</p>
-                            <button class="why" type="button" on:click=move |_| opening.cancel()>
-                                "Dismiss"
-                            </button>
-                        </div>
-                    </div>
-                }
-                .into_any(),
-            )
-        }
-    }
 }

@@ -1,0 +1,120 @@
+//! The matrix: every variant on every choice of units. A press on a cell plans it.
+
+use super::{ABSENT, Icon, Markup, icon, truth, unit_of, verdict_of, when};
+use crate::{
+    machine::Unit,
+    report::{
+        view::{Group, MatrixCell, MatrixRow, View, columns},
+        words,
+    },
+    scenario::Units,
+};
+
+/// The matrix; `everything` shows the variants that lose quality as well.
+#[must_use]
+pub fn matrix(view: &View, everything: bool) -> String {
+    let mut m = Markup::new();
+    m.put("section", &[("class", "panel"), ("aria-labelledby", "matrix")], |m| {
+        m.put("header", &[("class", "panel-head")], |m| {
+            m.put("div", &[], |m| {
+                m.say("h2", &[("id", "matrix")], "Every variant on this device");
+                let note = "Press a cell to plan it. The bar compares speeds; its mark is the unit that does most of the work:";
+                m.say("p", &[("class", "panel-note")], note);
+                m.put("p", &[("class", "panel-note chips")], |m| {
+                    Unit::EVERY.into_iter().for_each(|unit| icon::chip(m, unit));
+                });
+            });
+        });
+        let scroller = [
+            ("class", "scroller"),
+            ("data-all", when(everything)),
+            ("tabindex", "0"),
+            ("role", "region"),
+            ("aria-label", "Variants by compute units"),
+            ("id", "matrix-scroller"),
+        ];
+        m.put("div", &scroller, |m| table(m, view, everything));
+        m.put("label", &[("class", "check matrix-all")], |m| {
+            m.void("input", &[("type", "checkbox"), ("checked", when(everything)), ("data-change", "everything")]);
+            m.say("span", &[], "Show every variant, with those that lose quality unless you retrain or calibrate");
+        });
+    });
+    m.done()
+}
+
+fn table(m: &mut Markup, view: &View, everything: bool) {
+    m.put("table", &[("class", "matrix")], |m| {
+        m.put("thead", &[], |m| {
+            m.put("tr", &[], |m| {
+                m.say("th", &[("scope", "col")], "Variant");
+                columns().into_iter().for_each(|name| m.say("th", &[("scope", "col")], name));
+            });
+        });
+        view.matrix.iter().for_each(|group| rows(m, view, group, everything));
+    });
+}
+
+fn rows(m: &mut Markup, view: &View, group: &Group, everything: bool) {
+    let picked = |row: &MatrixRow| row.cells.iter().any(|cell| view.picked == Some(cell.idx));
+    let shown: Vec<&MatrixRow> =
+        group.rows.iter().filter(|row| everything || row.keeps_quality || picked(row)).collect();
+    if shown.is_empty() {
+        return;
+    }
+    m.put("tbody", &[], |m| {
+        m.put("tr", &[("class", "matrix-group")], |m| {
+            m.put("th", &[("scope", "rowgroup"), ("colspan", "5")], |m| m.say("span", &[], group.title));
+        });
+        for row in shown {
+            m.put("tr", &[], |m| line(m, view, row));
+        }
+    });
+}
+
+fn line(m: &mut Markup, view: &View, row: &MatrixRow) {
+    m.put("th", &[("scope", "row")], |m| {
+        m.say("span", &[("class", "matrix-name")], &row.label);
+        m.text(" ");
+        m.say("span", &[("class", "matrix-size")], &row.bundle);
+    });
+    let all = Units::EVERY.len().to_string();
+    let span = if row.spans { all.as_str() } else { ABSENT };
+    for cell in &row.cells {
+        let status = verdict_of(cell.status);
+        m.put("td", &[("data-verdict", status), ("colspan", span)], |m| one(m, view, cell));
+    }
+}
+
+fn one(m: &mut Markup, view: &View, cell: &MatrixCell) {
+    let recommended = view.recommended == Some(cell.idx);
+    let label = [cell.description.as_str(), if recommended { ". Recommended" } else { "" }].concat();
+    let attributes = [
+        ("class", "cell"),
+        ("type", "button"),
+        ("aria-pressed", truth(view.picked == Some(cell.idx))),
+        ("aria-label", &label),
+        ("title", &cell.speed_range),
+        ("data-unit", cell.unit.map_or(ABSENT, unit_of)),
+        ("data-heat", &(cell.heat / 10).to_string()),
+        ("data-press", "pick"),
+        ("data-cell", &cell.idx.to_string()),
+    ];
+    m.put("button", &attributes, |m| {
+        m.put("span", &[("class", "cell-verdict")], |m| {
+            m.icon(Icon::Status(cell.status));
+            m.say("span", &[("class", "word")], words::status(cell.status));
+            if recommended {
+                m.say("span", &[("class", "cell-star")], "recommended");
+            }
+        });
+        m.put("span", &[("class", "cell-line")], |m| {
+            m.put("b", &[], |m| {
+                if let Some(unit) = cell.unit {
+                    m.icon(Icon::Unit(unit));
+                }
+                m.text(&cell.speed);
+            });
+            m.say("span", &[], &cell.memory);
+        });
+    });
+}

@@ -1,0 +1,73 @@
+//! "Why this number?": the rule, its inputs and their sources.
+
+use super::{Icon, Markup};
+use crate::{
+    catalog::Source,
+    report::why::{Input, Why},
+};
+
+/// What stands in the dialog.
+#[must_use]
+pub fn sheet(why: &Why) -> String {
+    let mut m = Markup::new();
+    m.put("header", &[("class", "sheet-head")], |m| {
+        m.say("h2", &[("id", "why")], &why.title);
+        let close =
+            [("class", "button quiet icon-only"), ("type", "button"), ("aria-label", "Close"), ("data-press", "close")];
+        m.put("button", &close, |m| m.icon(Icon::Close));
+    });
+    m.put("div", &[("class", "sheet-body")], |m| {
+        m.say("p", &[("class", "sheet-value")], &why.answer);
+        m.put("section", &[], |m| {
+            m.say("h3", &[], "Rule");
+            m.say("pre", &[("class", "formula")], why.formula);
+        });
+        m.put("section", &[], |m| {
+            m.say("h3", &[], "What goes in");
+            m.put("table", &[("class", "listing")], |m| {
+                m.put("thead", &[], |m| {
+                    m.put("tr", &[], |m| {
+                        m.say("th", &[("scope", "col")], "What");
+                        m.say("th", &[("scope", "col"), ("class", "num")], "Value");
+                    });
+                });
+                m.put("tbody", &[], |m| why.inputs.iter().for_each(|input| row(m, input)));
+            });
+        });
+        m.say("p", &[("class", "sheet-caveat")], why.caveat);
+    });
+    m.done()
+}
+
+fn row(m: &mut Markup, input: &Input) {
+    let note = |m: &mut Markup, text: &str| {
+        if !text.is_empty() {
+            m.text(" ");
+            m.say("span", &[("class", "source-note")], text);
+        }
+    };
+    m.put("tr", &[], |m| {
+        m.put("th", &[("scope", "row")], |m| {
+            m.text(&input.name);
+            note(m, &input.note);
+            if let Some(source) = input.source {
+                m.text(" ");
+                source_link(m, source);
+            }
+        });
+        m.put("td", &[("class", "num")], |m| {
+            m.text(&input.value);
+            note(m, &input.range);
+        });
+    });
+}
+
+/// A source: a link where it has an address.
+pub(super) fn source_link(m: &mut Markup, source: &Source) {
+    if source.url.is_empty() {
+        return m.say("span", &[("class", "source-note")], &source.title);
+    }
+    let attributes =
+        [("class", "source"), ("href", source.url.as_str()), ("target", "_blank"), ("rel", "noopener noreferrer")];
+    m.say("a", &attributes, &source.title);
+}

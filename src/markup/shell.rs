@@ -1,0 +1,191 @@
+//! What stands as long as the page is open: the head, the places of controls and panels, the foot.
+//!
+//! A place is an element of class `region` that is not laid out itself; `ui` fills it, and fills it again.
+
+use super::{Icon, Markup, icon, sheet::source_link, truth, when};
+use crate::catalog::Catalog;
+
+/// A part of the page below the matrix; one is shown at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tab {
+    /// Its name in links.
+    pub id: &'static str,
+    /// What it is called.
+    pub title: &'static str,
+}
+
+/// The parts, in order; the first is shown at the start.
+pub const TABS: [Tab; 5] = [
+    Tab { id: "memory", title: "Memory and limits" },
+    Tab { id: "speed", title: "Size and speed" },
+    Tab { id: "where", title: "Where it runs" },
+    Tab { id: "package", title: "The package" },
+    Tab { id: "known", title: "Chip and model" },
+];
+
+/// The place of a panel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Region {
+    /// What an embedding page calls the panel.
+    pub panel: &'static str,
+    /// The part of the page that it belongs to; none for what always stands there.
+    pub tab: Option<&'static str>,
+}
+
+const fn region(panel: &'static str, tab: &'static str) -> Region {
+    Region { panel, tab: Some(tab) }
+}
+
+/// Every place of a panel, in order.
+pub const REGIONS: [Region; 12] = [
+    Region { panel: "verdict", tab: None },
+    Region { panel: "figures", tab: None },
+    Region { panel: "matrix", tab: None },
+    Region { panel: "tabs", tab: None },
+    region("memory", "memory"),
+    region("limits", "memory"),
+    region("variants", "speed"),
+    region("context", "speed"),
+    region("placement", "where"),
+    region("operations", "where"),
+    region("package", "package"),
+    region("known", "known"),
+];
+
+/// The whole page around its panels; `theme` is the chosen one.
+#[must_use]
+pub fn shell(theme: &str) -> String {
+    let mut m = Markup::new();
+    icon::sprites(&mut m);
+    m.say("a", &[("class", "skip"), ("href", "#answers"), ("data-press", "skip")], "Skip to the answer");
+    m.put("header", &[("class", "masthead")], |m| masthead(m, theme));
+    m.put("div", &[("class", "workbench")], |m| {
+        m.put("aside", &[("class", "rail"), ("aria-label", "What to plan")], |m| {
+            place(m, "summary", &[]);
+            m.put("div", &[("class", "rail-body"), ("id", "controls")], |m| {
+                for control in ["model", "device", "workload"] {
+                    place(m, control, &[("data-control", control)]);
+                }
+            });
+        });
+        m.put("main", &[("class", "answers"), ("id", "answers"), ("tabindex", "-1")], |m| {
+            place(m, "notes", &[]);
+            let spoken = [("class", "unseen"), ("role", "status"), ("aria-live", "polite"), ("id", "spoken")];
+            m.say("p", &spoken, "");
+            place(m, "empty", &[]);
+            m.put("div", &[("class", "answers"), ("id", "plan")], |m| {
+                for region in REGIONS {
+                    place(m, region.panel, &[("data-panel", region.panel)]);
+                    if region.panel == "tabs" {
+                        m.say("div", &[("class", "measure"), ("id", "measure")], "");
+                    }
+                }
+            });
+        });
+    });
+    foot(&mut m);
+    m.say("dialog", &[("class", "sheet"), ("id", "sheet"), ("aria-labelledby", "why"), ("data-press", "backdrop")], "");
+    m.done()
+}
+
+fn place(m: &mut Markup, name: &str, more: &[(&str, &str)]) {
+    let id = ["r-", name].concat();
+    let mut attributes = vec![("class", "region"), ("id", &*id)];
+    attributes.extend_from_slice(more);
+    m.say("div", &attributes, "");
+}
+
+fn masthead(m: &mut Markup, theme: &str) {
+    m.say("span", &[("class", "masthead-name")], "Core ML Planner");
+    let purpose = "Size, memory, speed and placement of a model on Apple devices, before you convert it";
+    m.say("span", &[("class", "masthead-purpose")], purpose);
+    m.put("div", &[("class", "masthead-actions")], |m| {
+        m.say("div", &[("class", "share"), ("aria-live", "polite"), ("id", "r-shared")], "");
+        m.say("label", &[("class", "unseen"), ("for", "theme")], "Colours");
+        m.put("select", &[("class", "select compact"), ("id", "theme"), ("data-change", "theme")], |m| {
+            for (value, name) in [("auto", "Auto"), ("light", "Light"), ("dark", "Dark")] {
+                m.say("option", &[("value", value), ("selected", when(theme == value))], name);
+            }
+        });
+        let share =
+            [("class", "button"), ("type", "button"), ("title", "Copy a link to this plan"), ("data-press", "share")];
+        m.put("button", &share, |m| {
+            m.icon(Icon::Share);
+            m.text("Share");
+        });
+    });
+}
+
+fn foot(m: &mut Markup) {
+    m.put("footer", &[("class", "pagefoot")], |m| {
+        let what = "Every number is a prediction: counted, derived or measured as marked, with its sources behind “Why?”. \
+                    Measure on the device before you decide.";
+        m.say("p", &[], what);
+        m.put("details", &[("class", "fold")], |m| {
+            m.say("summary", &[], "All sources");
+            m.put("ol", &[("class", "sources")], |m| {
+                for source in &Catalog::get().sources {
+                    m.put("li", &[], |m| source_link(m, source));
+                }
+            });
+        });
+        let version = env!("CARGO_PKG_VERSION");
+        m.say("p", &[], &["Core ML Planner ", version, ". Nothing you open leaves this page."].concat());
+    });
+}
+
+/// What became of the link to share: nothing, copied, or shown because the clipboard refused.
+#[must_use]
+pub fn shared(copied: bool, address: &str) -> String {
+    let mut m = Markup::new();
+    if copied {
+        m.say("output", &[("class", "said")], "Link copied");
+    } else if !address.is_empty() {
+        let attributes = [
+            ("class", "input"),
+            ("readonly", ""),
+            ("aria-label", "Link to this plan"),
+            ("value", address),
+            ("data-all", ""),
+        ];
+        m.void("input", &attributes);
+    }
+    m.done()
+}
+
+/// The bar that opens the controls on a narrow page.
+#[must_use]
+pub fn summary(text: &str, is_open: bool) -> String {
+    let mut m = Markup::new();
+    let attributes = [
+        ("class", "rail-toggle"),
+        ("type", "button"),
+        ("aria-controls", "controls"),
+        ("aria-expanded", truth(is_open)),
+        ("data-press", "rail"),
+    ];
+    m.put("button", &attributes, |m| {
+        m.say("span", &[("class", "rail-toggle-text")], text);
+        m.say("span", &[("class", "rail-toggle-word")], if is_open { "Done" } else { "Change" });
+    });
+    m.done()
+}
+
+/// The choice between the parts of the page.
+#[must_use]
+pub fn tabs(current: &str, has_package: bool) -> String {
+    let mut m = Markup::new();
+    m.put("nav", &[("class", "tabs"), ("aria-label", "More about this plan")], |m| {
+        for tab in TABS.iter().filter(|tab| has_package || tab.id != "package") {
+            let attributes = [
+                ("class", "tab"),
+                ("type", "button"),
+                ("data-press", "tab"),
+                ("data-id", tab.id),
+                ("aria-current", truth(tab.id == current)),
+            ];
+            m.say("button", &attributes, tab.title);
+        }
+    });
+    m.done()
+}

@@ -1,0 +1,234 @@
+//! What a person does, as a new state. One listener for each kind of event: what a control does is an attribute of it.
+
+use leptos::prelude::*;
+use wasm_bindgen::JsCast;
+use web_sys::{DragEvent, Element, Event, HtmlInputElement, HtmlSelectElement, KeyboardEvent};
+
+use super::{
+    element::{focus, listen, number_of, source},
+    link, masthead, opening,
+    state::State,
+};
+use crate::{
+    markup::TABS,
+    report::{
+        controls::{self, MOST_TOKENS, NUMBERS, PROMPT_STEPS, TOKEN_STEPS},
+        view::FigureKey,
+    },
+    scenario::{DeviceRef, ModelRef},
+    units::decimal,
+};
+
+/// Listens as long as the page is open.
+pub(super) fn follow(state: State) {
+    let Some(body) = document().body() else { return };
+    for name in ["click", "change", "input", "keydown", "pointerover", "focusin", "dragover", "dragleave", "drop"] {
+        std::mem::forget(listen(&body, name, Box::new(move |event| act(state, &event))));
+    }
+    if let Some(sheet) = document().get_element_by_id("sheet") {
+        std::mem::forget(listen(&sheet, "close", Box::new(move |_| state.explained.set(None))));
+    }
+}
+
+fn act(state: State, event: &Event) {
+    match event.type_().as_str() {
+        "click" => {
+            if let Some(pressed) = source(event, "[data-press]") {
+                press(state, event, &pressed);
+            }
+        }
+        "change" => {
+            if let Some(changed) = source(event, "[data-change]") {
+                change(state, &changed);
+            }
+        }
+        "input" => {
+            if let Some(slid) = source(event, "[data-slide]") {
+                slide(state, &slid);
+            }
+        }
+        "keydown" => step(event.unchecked_ref()),
+        "pointerover" | "focusin" => point(event),
+        _ => drag(state, event.unchecked_ref()),
+    }
+}
+
+fn word(element: &Element, name: &str) -> String {
+    element.get_attribute(name).unwrap_or_default()
+}
+
+fn press(state: State, event: &Event, pressed: &Element) {
+    match word(pressed, "data-press").as_str() {
+        "skip" => {
+            // Moves the focus without touching the address, which holds the scenario.
+            event.prevent_default();
+            if let Some(answers) = document().get_element_by_id("answers") {
+                focus(&answers);
+            }
+        }
+        "pick" => {
+            let wanted = number_of(pressed, "data-cell");
+            let pick = state.answer.with_untracked(|answer| {
+                let groups = answer.as_ref().ok()?.matrix.iter();
+                let mut cells = groups.flat_map(|group| &group.rows).flat_map(|row| &row.cells);
+                cells.find(|cell| Some(cell.idx) == wanted).map(|cell| cell.pick)
+            });
+            if pick.is_some() {
+                state.scenario.update(|scenario| scenario.pick = pick);
+            }
+        }
+        "recommended" => state.scenario.update(|scenario| scenario.pick = None),
+        "why" => {
+            let id = word(pressed, "data-key");
+            if let Some(key) = FigureKey::EVERY.into_iter().find(|key| key.id() == id) {
+                state.explain(key);
+            }
+        }
+        "close" => state.explained.set(None),
+        // A press on the dialog itself, and not on something in it, is a press on the backdrop.
+        "backdrop" if source(event, "*").as_ref() == Some(pressed) => state.explained.set(None),
+        "dismiss" => state.notes.set(Vec::new()),
+        "share" => masthead::share(state),
+        "rail" => state.rail_is_open.update(|open| *open = !*open),
+        "cancel" => opening::cancel(state),
+        "device" => choose_device(state, &word(pressed, "data-id")),
+        "tab" => {
+            let id = word(pressed, "data-id");
+            if let Some(tab) = TABS.iter().find(|tab| tab.id == id) {
+                state.tab.set(tab.id);
+                link::write(state);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn choose_device(state: State, id: &str) {
+    state.wrong.set(None);
+    state.scenario.update(|scenario| controls::choose_device(scenario, id));
+}
+
+fn change(state: State, changed: &Element) {
+    let input = changed.unchecked_ref::<HtmlInputElement>();
+    let value = match changed.dyn_ref::<HtmlSelectElement>() {
+        Some(select) => select.value(),
+        None => input.value(),
+    };
+    match word(changed, "data-change").as_str() {
+        "model" => choose_model(state, value),
+        "device" => choose_device(state, &value),
+        "ram" => {
+            if let Some(gib) = decimal::parse(&value) {
+                state.scenario.update(|scenario| {
+                    if let DeviceRef::Known { ram_gib, .. } = &mut scenario.device {
+                        *ram_gib = Some(gib);
+                    }
+                });
+            }
+        }
+        "os" => {
+            if let Ok(version) = value.parse::<u8>() {
+                state.scenario.update(|scenario| scenario.os = version);
+            }
+        }
+        "entitled" => state.scenario.update(|scenario| scenario.entitled = input.checked()),
+        "everything" => state.everything.set(input.checked()),
+        "theme" => masthead::set_theme(&value),
+        "file" => opening::picked(state, input),
+        "own" => own_number(state, &changed.id(), &value),
+        id @ ("context" | "prompt") => match value.parse::<u32>() {
+            Ok(tokens) => put(state, id, tokens.clamp(1, MOST_TOKENS)),
+            // Whatever is no number goes back to the last one.
+            Err(_) => input.set_value(&input.default_value()),
+        },
+        _ => {}
+    }
+}
+
+fn choose_model(state: State, id: String) {
+    let open = state.package.with_untracked(|package| package.as_ref().map(|package| package.name.clone()));
+    let model = match (id.is_empty(), open) {
+        (true, Some(name)) => ModelRef::Package(name),
+        (true, None) => return,
+        (false, _) => ModelRef::Preset(id),
+    };
+    state.scenario.update(|scenario| {
+        scenario.model = model;
+        scenario.pick = None;
+    });
+}
+
+/// A number of an own device: the scenario keeps the last good one while the field says what is wrong.
+fn own_number(state: State, id: &str, value: &str) {
+    let Some(number) = NUMBERS.iter().find(|number| number.id == id) else { return };
+    let value = decimal::parse(value).filter(|value| (number.low..=number.high).contains(value));
+    state.wrong.set(value.is_none().then(|| id.to_owned()));
+    let Some(value) = value else { return };
+    state.scenario.update(|scenario| {
+        if let DeviceRef::Custom(device) = &mut scenario.device {
+            (number.set)(device, value);
+        }
+    });
+}
+
+fn slide(state: State, slid: &Element) {
+    let id = word(slid, "data-slide");
+    let steps: &[u32] = if id == "context" { &TOKEN_STEPS } else { &PROMPT_STEPS };
+    let step = slid.unchecked_ref::<HtmlInputElement>().value().parse::<usize>().ok();
+    if let Some(tokens) = step.and_then(|step| steps.get(step)) {
+        put(state, &id, *tokens);
+    }
+}
+
+fn put(state: State, id: &str, tokens: u32) {
+    let is_new = state
+        .scenario
+        .with_untracked(|scenario| tokens != if id == "context" { scenario.context } else { scenario.prompt });
+    if is_new {
+        state.scenario.update(|scenario| match id {
+            "context" => scenario.context = tokens,
+            _ => scenario.prompt = tokens,
+        });
+    }
+}
+
+/// Arrow keys move the focus from mark to mark of a chart.
+fn step(event: &KeyboardEvent) {
+    let Some(mark) = source(event, ".mark") else { return };
+    let next = match event.key().as_str() {
+        "ArrowRight" | "ArrowDown" => mark.next_element_sibling(),
+        "ArrowLeft" | "ArrowUp" => mark.previous_element_sibling(),
+        _ => return,
+    };
+    event.prevent_default();
+    if let Some(next) = next {
+        focus(&next);
+    }
+}
+
+/// Says what is pointed at, under its chart; a link to copy is selected.
+fn point(event: &Event) {
+    if let Some(mark) = source(event, ".mark") {
+        let figure = mark.closest("figure").ok().flatten();
+        if let Some(readout) = figure.and_then(|figure| figure.query_selector(".chart-readout").ok().flatten()) {
+            readout.set_text_content(mark.get_attribute("aria-label").as_deref());
+        }
+    } else if let Some(link) = source(event, "input[data-all]") {
+        link.unchecked_ref::<HtmlInputElement>().select();
+    }
+}
+
+fn drag(state: State, event: &DragEvent) {
+    // Anywhere on the page: a file that misses the field would replace the page.
+    event.prevent_default();
+    match event.type_().as_str() {
+        "dragover" => state.is_over.set(true),
+        "drop" => {
+            state.is_over.set(false);
+            if let Some(transfer) = event.data_transfer() {
+                opening::dropped(state, &transfer);
+            }
+        }
+        _ => state.is_over.set(false),
+    }
+}
