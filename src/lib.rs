@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! bytes ─▶ format ─▶ Package ┐
-//! catalog ─▶ lower ──────────┴▶ model::Model ─▶ variant ─▶ placement ─▶ estimate ─▶ report ─▶ ui │ bin/planner
+//! catalog ─▶ lower ──────────┴▶ model::Model ─▶ variant ─▶ placement ─▶ estimate ─▶ report ─▶ markup ─▶ ui │ bin/planner
 //! ```
 //!
 //! Everything but `ui` and the binaries is pure: no I/O, no clock, no randomness, no web types.
