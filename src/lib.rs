@@ -13,6 +13,7 @@
 
 pub mod catalog;
 pub mod chart;
+pub mod desk;
 pub mod estimate;
 pub mod fixes;
 pub mod format;

@@ -1,6 +1,8 @@
 //! The page as text: whatever a model or a file is called, the markup is well formed, its references hold, and every
 //! control has a name.
 
+#![allow(clippy::expect_used, clippy::panic, reason = "a test may fail")]
+
 use std::collections::HashSet;
 
 use coreml_planner::{
@@ -94,7 +96,7 @@ fn check(markup: &str) {
 
 /// The whole page of a scenario, as it stands in the document.
 fn whole(scenario: &Scenario) -> String {
-    let view = page::view(scenario, None).unwrap_or_else(|error| panic!("{error}"));
+    let (view, details) = page::whole(scenario, None).unwrap_or_else(|error| panic!("{error}"));
     let chart = |name: &str, chart| markup::pictured(name, "A picture", HOSTILE, &chart);
     [
         markup::shell("dark"),
@@ -109,10 +111,10 @@ fn whole(scenario: &Scenario) -> String {
         markup::matrix(&view, true),
         markup::tabs("memory", true),
         chart("memory", drawings::memory(&view, 700)),
-        chart("variants", drawings::variants(&view, |_| true, 320)),
+        chart("variants", drawings::variants(&details, |_| true, 320)),
         markup::limits(&view),
-        markup::placement(&view),
-        markup::known(&view),
+        markup::placement(&details),
+        markup::known(&details),
     ]
     .concat()
 }

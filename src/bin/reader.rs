@@ -1,8 +1,8 @@
 //! The file reader of the page: a wasm of its own that runs in a worker (`assets/worker.js`).
 //!
 //! In a worker a file can be read by ranges without waiting (`FileReaderSync`), so the reader of the core works there as
-//! it is, whatever the size of the file, and the page never waits for it. The package that was opened last stays here:
-//! the page gets what it plans with once, and asks for what it shows (`report::inspection`).
+//! it is, whatever the size of the file, and the page never waits for it. The package that was opened last stays here,
+//! and is planned here: the page asks for what it shows (`desk`).
 
 use std::{
     cell::{Cell, RefCell},
@@ -10,8 +10,9 @@ use std::{
 };
 
 use coreml_planner::{
+    desk::{Asked, Desk},
     format::{self, Entry, Limits, RangeSource},
-    report::inspection::{Desk, Query},
+    report::inspection::Query,
 };
 use js_sys::{Array, Function, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue, prelude::wasm_bindgen};
@@ -74,7 +75,8 @@ thread_local! {
     static DESK: RefCell<Desk> = RefCell::default();
 }
 
-/// Opens the files and returns the package, or why not, as bytes. `progress` is called with the bytes read so far.
+/// Opens the files and returns the name of the package, or why not, as bytes. `progress` is called with the bytes read
+/// so far.
 #[wasm_bindgen]
 pub fn open_files(paths: &Array, files: &Array, progress: Function) -> Result<Uint8Array, JsValue> {
     let meter = Rc::new(Meter { read: Cell::new(0.0), told_at: Cell::new(js_sys::Date::now()), tell: progress });
@@ -83,12 +85,19 @@ pub fn open_files(paths: &Array, files: &Array, progress: Function) -> Result<Ui
         let source = BlobSource { blob: file.dyn_into()?, reader: FileReaderSync::new()?, meter: meter.clone() };
         entries.push(Entry { path: path.as_string().unwrap_or_default(), source: Box::new(source) });
     }
-    let opened = format::open(entries, &Limits::default());
-    let bytes = encode(&opened)?;
-    if let Ok(package) = opened {
+    let opened = format::open(entries, &Limits::default()).map(|package| {
+        let name = package.name.clone();
         DESK.with(|desk| desk.borrow_mut().open(package));
-    }
-    Ok(bytes)
+        name
+    });
+    encode(&opened)
+}
+
+/// The markup of a panel of the page.
+#[wasm_bindgen]
+pub fn panel(name: &str, link: String, width: u32, everything: bool, more: String) -> Result<String, JsValue> {
+    let asked = Asked { link, width, everything, more };
+    DESK.with(|desk| desk.borrow_mut().panel(name, &asked)).map_err(|what| JsValue::from_str(&what))
 }
 
 /// Answers a question about the package that is open; question and answer are bytes.

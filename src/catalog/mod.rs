@@ -20,7 +20,11 @@ pub use schema::{
 
 use std::sync::LazyLock;
 
+#[cfg(not(feature = "ui"))]
 static PACKED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/catalog.bin"));
+/// The page's own wasm has no sources and no notes: its worker says why.
+#[cfg(feature = "ui")]
+static PACKED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/catalog_lean.bin"));
 static CATALOG: LazyLock<Catalog> = LazyLock::new(|| postcard::from_bytes(PACKED).unwrap_or_default());
 
 static PACKED_RULES: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/rules.bin"));

@@ -29,12 +29,15 @@ use std::{
 pub use check::Problem;
 use check::{Packer, Text};
 use rows::File;
+use schema::Catalog;
 
 /// What a build packs: three blobs, so that whoever needs one links one.
 #[derive(Debug, PartialEq)]
 pub struct Packed {
     /// The catalogue.
     pub catalog: Vec<u8>,
+    /// The catalogue without the words that stand behind "Why?": what the page's own wasm carries.
+    pub lean: Vec<u8>,
     /// Placement rules and the planner's costs, without words.
     pub rules: Vec<u8>,
     /// The words of the rules.
@@ -82,7 +85,9 @@ pub fn pack(data: &Path) -> Result<Packed, Vec<Problem>> {
     }
     if packer.problems.is_empty() {
         let failed = |error: postcard::Error| vec![Problem { file: data.to_owned(), line: 1, what: error.to_string() }];
+        let lean = lean(&packer.catalog).map_err(|what| vec![Problem { file: data.to_owned(), line: 1, what }])?;
         Ok(Packed {
+            lean: postcard::to_allocvec(&lean).map_err(failed)?,
             catalog: postcard::to_allocvec(&packer.catalog).map_err(failed)?,
             rules: postcard::to_allocvec(&packer.rulebook).map_err(failed)?,
             texts: postcard::to_allocvec(&packer.rule_texts).map_err(failed)?,
@@ -90,6 +95,28 @@ pub fn pack(data: &Path) -> Result<Packed, Vec<Problem>> {
     } else {
         Err(packer.problems)
     }
+}
+
+/// A copy without sources and notes.
+fn lean(catalog: &Catalog) -> Result<Catalog, String> {
+    fn strip(value: &mut toml::Value) {
+        match value {
+            toml::Value::Table(table) => {
+                for (key, value) in table.iter_mut() {
+                    match (key.as_str(), value) {
+                        ("sources" | "notes", toml::Value::Array(rows)) => rows.clear(),
+                        ("note" | "what", toml::Value::String(text)) => text.clear(),
+                        (_, value) => strip(value),
+                    }
+                }
+            }
+            toml::Value::Array(rows) => rows.iter_mut().for_each(strip),
+            _ => {}
+        }
+    }
+    let mut value = toml::Value::try_from(catalog).map_err(|error| error.to_string())?;
+    strip(&mut value);
+    value.try_into().map_err(|error: toml::de::Error| error.to_string())
 }
 
 fn toml_files(dir: &Path, found: &mut Vec<PathBuf>) -> io::Result<()> {
@@ -122,6 +149,7 @@ fn main() {
             let folder = PathBuf::from(std::env::var_os("OUT_DIR").unwrap_or_default());
             let files = [
                 ("catalog.bin", packed.catalog),
+                ("catalog_lean.bin", packed.lean),
                 ("rules.bin", packed.rules),
                 ("rule_texts.bin", packed.texts),
                 ("recipes.bin", recipes),

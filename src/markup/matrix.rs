@@ -97,7 +97,7 @@ fn one(m: &mut Markup, view: &View, cell: &MatrixCell) {
         ("data-unit", cell.unit.map_or(ABSENT, unit_of)),
         ("data-heat", &(cell.heat / 10).to_string()),
         ("data-press", "pick"),
-        ("data-cell", &cell.idx.to_string()),
+        ("data-pick", &cell.pick.id()),
     ];
     m.put("button", &attributes, |m| {
         m.put("span", &[("class", "cell-verdict")], |m| {

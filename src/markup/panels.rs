@@ -3,12 +3,18 @@
 use super::{
     Markup, figure,
     icon::{badge, chip},
+    sheet::source_link,
     unit_of, verdict_of,
 };
 use crate::{
+    catalog::Catalog,
     chart::Chart,
     machine::Unit,
-    report::view::{FunctionView, Line, View},
+    report::{
+        details::{Details, FunctionView},
+        drawings,
+        view::{Line, View},
+    },
 };
 
 /// A titled panel with whatever `inside` writes in it.
@@ -47,7 +53,7 @@ pub fn limits(view: &View) -> String {
 
 /// Where the work of each function goes.
 #[must_use]
-pub fn placement(view: &View) -> String {
+pub fn placement(view: &Details) -> String {
     let mut m = Markup::new();
     let note = "The predicted cheapest path through the compute units that the picked cell allows.";
     panel(&mut m, "placement-panel", "Where the work goes", note, |m| {
@@ -118,12 +124,20 @@ fn facts(m: &mut Markup, lines: &[Line]) {
 
 /// What is known of chip and model.
 #[must_use]
-pub fn known(view: &View) -> String {
+pub fn known(view: &Details) -> String {
     let mut m = Markup::new();
     m.put("div", &[("class", "pair")], |m| {
         let note = "A TOPS figure is a peak of one number format, not what a model sustains.";
         panel(m, "chip-panel", "The chip, and what its TOPS mean", note, |m| facts(m, &view.chip));
         panel(m, "model-panel", "The model", "What the plan is computed from.", |m| facts(m, &view.model));
+    });
+    let every = "Every number is a prediction: counted, derived or measured as marked. These stand behind them.";
+    panel(&mut m, "sources-panel", "Sources", every, |m| {
+        m.put("ol", &[("class", "sources")], |m| {
+            for source in &Catalog::get().sources {
+                m.put("li", &[], |m| source_link(m, source));
+            }
+        });
     });
     m.done()
 }
@@ -134,4 +148,10 @@ pub fn pictured(name: &str, title: &str, note: &str, chart: &Chart) -> String {
     let mut m = Markup::new();
     panel(&mut m, &[name, "-panel"].concat(), title, note, |m| figure(m, name, chart));
     m.done()
+}
+
+/// The memory of the picked cell against the limits.
+#[must_use]
+pub fn memory(view: &View, width: u32) -> String {
+    pictured("memory", "Memory at run time", &view.picked_name, &drawings::memory(view, width))
 }

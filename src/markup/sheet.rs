@@ -6,16 +6,29 @@ use crate::{
     report::why::{Input, Why},
 };
 
-/// What stands in the dialog.
-#[must_use]
-pub fn sheet(why: &Why) -> String {
-    let mut m = Markup::new();
+fn head(m: &mut Markup, title: &str) {
     m.put("header", &[("class", "sheet-head")], |m| {
-        m.say("h2", &[("id", "why")], &why.title);
+        m.say("h2", &[("id", "why")], title);
         let close =
             [("class", "button quiet icon-only"), ("type", "button"), ("aria-label", "Close"), ("data-press", "close")];
         m.put("button", &close, |m| m.icon(Icon::Close));
     });
+}
+
+/// What stands in the dialog until the explanation is here.
+#[must_use]
+pub fn waiting(title: &str) -> String {
+    let mut m = Markup::new();
+    head(&mut m, title);
+    m.put("div", &[("class", "sheet-body")], |m| m.say("p", &[("role", "status")], "Looking it up…"));
+    m.done()
+}
+
+/// What stands in the dialog.
+#[must_use]
+pub fn sheet(why: &Why) -> String {
+    let mut m = Markup::new();
+    head(&mut m, &why.title);
     m.put("div", &[("class", "sheet-body")], |m| {
         m.say("p", &[("class", "sheet-value")], &why.answer);
         m.put("section", &[], |m| {

@@ -2,8 +2,7 @@
 //!
 //! A place is an element of class `region` that is not laid out itself; `ui` fills it, and fills it again.
 
-use super::{Icon, Markup, icon, sheet::source_link, truth, when};
-use crate::catalog::Catalog;
+use super::{Icon, Markup, icon, truth, when};
 
 /// A part of the page below the matrix; one is shown at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,7 +19,7 @@ pub const TABS: [Tab; 5] = [
     Tab { id: "speed", title: "Size and speed" },
     Tab { id: "where", title: "Where it runs" },
     Tab { id: "package", title: "The package" },
-    Tab { id: "known", title: "Chip and model" },
+    Tab { id: "known", title: "Chip, model, sources" },
 ];
 
 /// The place of a panel.
@@ -121,14 +120,6 @@ fn foot(m: &mut Markup) {
         let what = "Every number is a prediction: counted, derived or measured as marked, with its sources behind “Why?”. \
                     Measure on the device before you decide.";
         m.say("p", &[], what);
-        m.put("details", &[("class", "fold")], |m| {
-            m.say("summary", &[], "All sources");
-            m.put("ol", &[("class", "sources")], |m| {
-                for source in &Catalog::get().sources {
-                    m.put("li", &[], |m| source_link(m, source));
-                }
-            });
-        });
         let version = env!("CARGO_PKG_VERSION");
         m.say("p", &[], &["Core ML Planner ", version, ". Nothing you open leaves this page."].concat());
     });

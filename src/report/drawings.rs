@@ -16,8 +16,9 @@ use crate::{
 };
 
 use super::{
+    details::{Details, SeriesRow},
     page::{OverContext, SpeedAt},
-    view::{SeriesRow, View},
+    view::View,
     words,
 };
 
@@ -64,7 +65,7 @@ pub fn memory(view: &View, width: u32) -> Chart {
 
 /// Size of the bundle and speed of the variants that are `shown`, on the picked units.
 #[must_use]
-pub fn variants(view: &View, shown: impl Fn(&SeriesRow) -> bool, width: u32) -> Chart {
+pub fn variants(view: &Details, shown: impl Fn(&SeriesRow) -> bool, width: u32) -> Chart {
     let rows: Vec<&SeriesRow> = view.series.iter().filter(|row| shown(row)).collect();
     let frame = Frame {
         id: "variants".to_owned(),

@@ -6,6 +6,7 @@
 pub mod answer;
 pub mod compare;
 pub mod controls;
+pub mod details;
 pub mod devices;
 pub mod drawings;
 pub mod find;

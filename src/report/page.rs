@@ -13,6 +13,7 @@ use crate::{
 use super::{
     answer::{self, Unanswerable},
     controls::TOKEN_STEPS,
+    details::{self, Details},
     view::{self, FigureKey, View},
     why::{self, Why},
 };
@@ -23,8 +24,18 @@ pub fn view(scenario: &Scenario, package: Option<&Package>) -> Result<View, Unan
     let machine = answer::machine(scenario)?;
     let subject = Subject::new(&chosen.model, &machine, scenario.entitled);
     let answer = answer::answer_of(&subject, scenario);
-    view::view(&chosen, &machine, &answer, subject.functions())
-        .ok_or_else(|| Unanswerable::UnknownPreset(chosen.model.name.clone()))
+    view::view(&chosen, &machine, &answer).ok_or_else(|| Unanswerable::UnknownPreset(chosen.model.name.clone()))
+}
+
+/// The view of a scenario, and what lies behind it.
+pub fn whole(scenario: &Scenario, package: Option<&Package>) -> Result<(View, Details), Unanswerable> {
+    let chosen = answer::choose(scenario, package)?;
+    let machine = answer::machine(scenario)?;
+    let subject = Subject::new(&chosen.model, &machine, scenario.entitled);
+    let answer = answer::answer_of(&subject, scenario);
+    let view = view::view(&chosen, &machine, &answer);
+    let details = details::details(&chosen, &machine, &answer, subject.functions());
+    view.zip(details).ok_or_else(|| Unanswerable::UnknownPreset(chosen.model.name.clone()))
 }
 
 /// The explanation of one figure of a cell; `None` when the cell has no such figure.

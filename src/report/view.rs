@@ -1,14 +1,12 @@
 //! The view model of the page: one scenario as sentences, figures, a matrix, bars and series, ready to be drawn.
 
 use crate::{
-    catalog::{Catalog, Fact, TopsMeaning},
     estimate::{Estimate, LimitKind, Status, overall},
     machine::{Machine, Unit},
-    placement::{Prepared, RuleIdx},
     scenario::{Pick, Units},
     units::{
         Bytes, Quantity,
-        format::{iec_bytes, number, seconds, si_bytes, thousands, tokens},
+        format::{iec_bytes, seconds, si_bytes, tokens},
     },
     variant::{Runtime, Variant},
 };
@@ -47,18 +45,6 @@ pub struct View {
     pub memory: MemoryBar,
     /// What each limit says of the picked cell.
     pub verdicts: Vec<Line>,
-    /// Where the work of the picked cell goes, function by function.
-    pub placement: Vec<FunctionView>,
-    /// Bundle size and speed by variant, at the picked cell's units where the variant has them.
-    pub series: Vec<SeriesRow>,
-    /// Whether the speed of the series is tokens a second; otherwise it is the time of one run.
-    pub writes_tokens: bool,
-    /// What the speed of the series is called.
-    pub speed_name: &'static str,
-    /// What the catalogue says of the chip.
-    pub chip: Vec<Line>,
-    /// What the model is made of.
-    pub model: Vec<Line>,
 }
 
 /// The answer in one sentence, in the parts that a page sets apart; [`std::fmt::Display`] writes it whole.
@@ -211,52 +197,6 @@ pub struct MemoryBar {
     pub description: String,
 }
 
-/// Where the work of a function goes.
-#[derive(Clone, Debug, PartialEq)]
-pub struct FunctionView {
-    /// Function name.
-    pub name: String,
-    /// Time of a call.
-    pub time: String,
-    /// Number of operations on Neural Engine, GPU and CPU.
-    pub n_ops: [u64; 3],
-    /// Share of the time on each, in percent.
-    pub shares: [u32; 3],
-    /// Changes of unit in a call.
-    pub n_hops: u64,
-    /// Why operations stay off the Neural Engine, most frequent first: the reason and how many.
-    pub refusals: Vec<(&'static str, u64)>,
-    /// Share and number of operations on Neural Engine, GPU and CPU, in words.
-    pub shares_text: [String; 3],
-    /// The changes of unit in words.
-    pub hops_text: String,
-    /// [`Self::refusals`] in words.
-    pub refusals_text: Vec<String>,
-}
-
-/// Bundle and speed of one variant, for the chart.
-#[derive(Clone, Debug, PartialEq)]
-pub struct SeriesRow {
-    /// Variant id.
-    pub id: String,
-    /// What it is called.
-    pub label: String,
-    /// Which cell of the answer.
-    pub idx: usize,
-    /// Bytes: value, low, high.
-    pub bundle: (f64, f64, f64),
-    /// Tokens a second, or seconds of one job: value, low, high.
-    pub speed: Option<(f64, f64, f64)>,
-    /// The bundle in words.
-    pub bundle_text: String,
-    /// The speed in words, or why there is none.
-    pub speed_text: String,
-    /// Whether it is the picked variant.
-    pub is_picked: bool,
-    /// Whether usable quality can be expected without retraining or calibration.
-    pub keeps_quality: bool,
-}
-
 /// The answer in one sentence.
 #[must_use]
 pub fn sentence(model_name: &str, machine: &Machine, cell: &Cell) -> Sentence {
@@ -294,7 +234,7 @@ pub fn sentence(model_name: &str, machine: &Machine, cell: &Cell) -> Sentence {
 
 /// The view of an answer.
 #[must_use]
-pub fn view(chosen: &Chosen, machine: &Machine, answer: &Answer, functions: &[Prepared<'_>]) -> Option<View> {
+pub fn view(chosen: &Chosen, machine: &Machine, answer: &Answer) -> Option<View> {
     let cell = answer.picked.and_then(|idx| answer.cells.get(idx))?;
     Some(View {
         kicker: format!("{} with {}", machine.name, words::os(machine.os, machine.os_version)),
@@ -310,12 +250,6 @@ pub fn view(chosen: &Chosen, machine: &Machine, answer: &Answer, functions: &[Pr
         matrix: matrix(answer),
         memory: memory_bar(machine, &cell.estimate),
         verdicts: verdict_lines(machine, &cell.estimate),
-        placement: placement(cell, functions),
-        series: series(answer, cell),
-        writes_tokens: cell.estimate.decode.is_ok(),
-        speed_name: if cell.estimate.decode.is_ok() { "decode speed" } else { "time of one run" },
-        chip: chip(machine),
-        model: model_lines(chosen),
     })
 }
 
@@ -449,7 +383,7 @@ fn group_title(variant: &Variant) -> &'static str {
     }
 }
 
-fn percents(seconds: [f64; 3]) -> [u32; 3] {
+pub(super) fn percents(seconds: [f64; 3]) -> [u32; 3] {
     let whole: f64 = seconds.iter().sum();
     if whole > 0.0 { seconds.map(|own| (own / whole * 100.0 + 0.5) as u32) } else { [0; 3] }
 }
@@ -537,143 +471,6 @@ fn verdict_lines(machine: &Machine, estimate: &Estimate) -> Vec<Line> {
         status: Some(verdict.status),
     };
     estimate.verdicts.iter().map(line).collect()
-}
-
-fn placement(cell: &Cell, functions: &[Prepared<'_>]) -> Vec<FunctionView> {
-    let each = functions.iter().zip(&cell.estimate.plans);
-    each.map(|(function, plan)| {
-        let mut refusals: Vec<(&'static str, u64)> = Vec::new();
-        for segment in plan.segments.iter().filter(|segment| segment.unit != Unit::Ane) {
-            for op in function.ops.get(segment.ops.clone()).unwrap_or_default() {
-                let Some(reason) = op.refusal.or(op.full_refusal).map(RuleIdx::short) else { continue };
-                let n = u64::from(segment.times);
-                match refusals.iter_mut().find(|(known, _)| *known == reason) {
-                    Some((_, count)) => *count += n,
-                    None => refusals.push((reason, n)),
-                }
-            }
-        }
-        crate::order::by(&mut refusals, |a, b| a.1 > b.1);
-        let shares = percents(plan.seconds);
-        let counted = |count: u64, one: &str, many: &str| {
-            format!("{} {}", thousands(count as f64), if count == 1 { one } else { many })
-        };
-        let text = |unit: Unit| {
-            let share = shares.get(unit.idx()).copied().unwrap_or(0);
-            let n_ops = plan.n_ops.get(unit.idx()).copied().unwrap_or(0);
-            format!("{share} % of the time, {}", counted(n_ops, "operation", "operations"))
-        };
-        FunctionView {
-            name: function.function.name.clone(),
-            time: words::time_range(&plan.time),
-            n_ops: plan.n_ops,
-            shares,
-            n_hops: plan.n_hops,
-            shares_text: Unit::EVERY.map(text),
-            hops_text: counted(plan.n_hops, "change of unit in a call", "changes of unit in a call"),
-            refusals_text: refusals.iter().map(|(_, count)| counted(*count, "operation", "operations")).collect(),
-            refusals,
-        }
-    })
-    .collect()
-}
-
-fn series(answer: &Answer, picked: &Cell) -> Vec<SeriesRow> {
-    let mut rows = Vec::new();
-    for (idx, cell) in answer.cells.iter().enumerate() {
-        if cell.variant.runtime == Runtime::CoreMl && cell.units != picked.units {
-            continue;
-        }
-        let estimate = &cell.estimate;
-        let bundle = estimate.bundle;
-        let speed = match (&estimate.decode, &estimate.latency) {
-            (Ok(decode), _) => Some((decode.value.get(), decode.low.get(), decode.high.get())),
-            (_, Ok(latency)) => Some((latency.value.get(), latency.low.get(), latency.high.get())),
-            (Err(_), Err(_)) => None,
-        };
-        let speed_text = match (&estimate.decode, &estimate.latency) {
-            (Ok(decode), _) => words::token_range(decode),
-            (_, Ok(latency)) => words::time_range(latency),
-            (Err(_), Err(absent)) => words::absent(*absent).to_owned(),
-        };
-        rows.push(SeriesRow {
-            id: cell.variant.id(),
-            label: cell.label(),
-            idx,
-            bundle: (bundle.value.get(), bundle.low.get(), bundle.high.get()),
-            speed,
-            bundle_text: words::size_range(&bundle),
-            speed_text,
-            is_picked: cell.variant == picked.variant,
-            keeps_quality: keeps_quality(&cell.variant),
-        });
-    }
-    rows
-}
-
-fn line(label: &str, text: String) -> Line {
-    Line { label: label.to_owned(), text, status: None }
-}
-
-/// What the catalogue says of the chip: TOPS as stated, what they mean, bandwidths.
-fn chip(machine: &Machine) -> Vec<Line> {
-    let Some(soc) = machine.soc else {
-        return vec![line("Chip", "your own numbers; every rate derived from them is assumed".to_owned())];
-    };
-    let catalog = Catalog::get();
-    let cited = |fact: &Fact, unit: &str| {
-        let source = catalog.source(fact.source).map_or("", |source| source.title.as_str());
-        let range = if fact.low < fact.high {
-            format!(" ({}–{})", number(fact.low), number(fact.high))
-        } else {
-            String::new()
-        };
-        format!("{} {unit}{range} — {source}", number(fact.value))
-    };
-    let mut lines = vec![line("Chip", format!("{} ({})", soc.name, soc.year))];
-    if let Some(stated) = &soc.ane_tops_stated {
-        let meaning = match soc.ane_tops_meaning {
-            TopsMeaning::Fp16 => "counts FP16 operations",
-            TopsMeaning::Int8 => "counts INT8 operations: FP16 is half of it",
-            TopsMeaning::Unknown => "what it counts is not stated",
-        };
-        lines.push(line("Neural Engine, as stated", format!("{} TOPS; {meaning}", number(stated.value))));
-    } else {
-        lines.push(line("Neural Engine, as stated", "no TOPS figure published".to_owned()));
-    }
-    let mut fact = |label: &str, fact: &Option<Fact>, unit: &str| {
-        if let Some(fact) = fact {
-            lines.push(line(label, cited(fact, unit)));
-        }
-    };
-    fact("FP16 peak, derived", &soc.ane_fp16_derived_tflops, "TFLOPS");
-    fact("FP16, measured", &soc.ane_fp16_measured_tflops, "TFLOPS");
-    fact("INT8, measured", &soc.ane_int8_measured_tops, "TOPS");
-    fact("Neural Engine weight read", &soc.ane_weight_read_gbs, "GB/s");
-    fact("Memory bandwidth", &soc.memory_gbs, "GB/s");
-    fact("GPU FP16", &soc.gpu_fp16_tflops, "TFLOPS");
-    for note in &soc.notes {
-        lines.push(line("Note", note.clone()));
-    }
-    lines
-}
-
-fn model_lines(chosen: &Chosen) -> Vec<Line> {
-    let model = &chosen.model;
-    let mut lines = vec![line("Parameters", thousands(model.n_params() as f64))];
-    if let Some(preset) = chosen.preset {
-        let source = Catalog::get().source(preset.params.source).map_or("", |source| source.title.as_str());
-        lines.push(line("Published", format!("{} — {source}", thousands(preset.params.value))));
-        if !preset.note.is_empty() {
-            lines.push(line("Note", preset.note.clone()));
-        }
-    }
-    for function in &model.functions {
-        let n_ops: u64 =
-            function.sections.iter().map(|section| section.ops.len() as u64 * u64::from(section.times)).sum();
-        lines.push(line(&format!("Function {}", function.name), format!("{} operations", thousands(n_ops as f64))));
-    }
-    lines
 }
 
 /// The columns of the matrix: what each choice of units is called.

@@ -36,6 +36,21 @@ pub struct Pick {
     pub units: Units,
 }
 
+impl Pick {
+    /// Its name in an attribute: variant and units.
+    #[must_use]
+    pub fn id(&self) -> String {
+        [&self.variant.id(), "/", self.units.id()].concat()
+    }
+
+    /// The pick of a name.
+    #[must_use]
+    pub fn from_id(id: &str) -> Option<Self> {
+        let (variant, units) = id.rsplit_once('/')?;
+        Some(Self { variant: Variant::from_id(variant)?, units: Units::from_id(units)? })
+    }
+}
+
 impl Default for Scenario {
     /// The question the course asks first: does a 3B model fit an iPhone 15 Pro?
     fn default() -> Self {

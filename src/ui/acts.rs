@@ -5,17 +5,14 @@ use wasm_bindgen::JsCast;
 use web_sys::{DragEvent, Element, Event, HtmlInputElement, HtmlSelectElement, KeyboardEvent};
 
 use super::{
-    element::{focus, listen, number_of, source},
+    element::{focus, listen, source},
     link, masthead, opening,
     state::State,
 };
 use crate::{
     markup::TABS,
-    report::{
-        controls::{self, MOST_TOKENS, NUMBERS, PROMPT_STEPS, TOKEN_STEPS},
-        view::FigureKey,
-    },
-    scenario::{DeviceRef, ModelRef},
+    report::controls::{self, MOST_TOKENS, NUMBERS, PROMPT_STEPS, TOKEN_STEPS},
+    scenario::{DeviceRef, ModelRef, Pick},
     units::decimal,
 };
 
@@ -31,6 +28,8 @@ pub(super) fn follow(state: State) {
 }
 
 fn act(state: State, event: &Event) {
+    // Whoever moves will ask for more than the page has: the worker is there by then.
+    let _ = state.desk();
     match event.type_().as_str() {
         "click" => {
             if let Some(pressed) = source(event, "[data-press]") {
@@ -67,23 +66,13 @@ fn press(state: State, event: &Event, pressed: &Element) {
             }
         }
         "pick" => {
-            let wanted = number_of(pressed, "data-cell");
-            let pick = state.answer.with_untracked(|answer| {
-                let groups = answer.as_ref().ok()?.matrix.iter();
-                let mut cells = groups.flat_map(|group| &group.rows).flat_map(|row| &row.cells);
-                cells.find(|cell| Some(cell.idx) == wanted).map(|cell| cell.pick)
-            });
+            let pick = Pick::from_id(&word(pressed, "data-pick"));
             if pick.is_some() {
                 state.scenario.update(|scenario| scenario.pick = pick);
             }
         }
         "recommended" => state.scenario.update(|scenario| scenario.pick = None),
-        "why" => {
-            let id = word(pressed, "data-key");
-            if let Some(key) = FigureKey::EVERY.into_iter().find(|key| key.id() == id) {
-                state.explain(key);
-            }
-        }
+        "why" => state.explained.set(pressed.get_attribute("data-key")),
         "close" => state.explained.set(None),
         // A press on the dialog itself, and not on something in it, is a press on the backdrop.
         "backdrop" if source(event, "*").as_ref() == Some(pressed) => state.explained.set(None),
@@ -146,8 +135,7 @@ fn change(state: State, changed: &Element) {
 }
 
 fn choose_model(state: State, id: String) {
-    let open = state.package.with_untracked(|package| package.as_ref().map(|package| package.name.clone()));
-    let model = match (id.is_empty(), open) {
+    let model = match (id.is_empty(), state.package.get_untracked()) {
         (true, Some(name)) => ModelRef::Package(name),
         (true, None) => return,
         (false, _) => ModelRef::Preset(id),

@@ -56,23 +56,13 @@ pub(super) fn follow(state: State) {
         }),
     ));
     let panel = RefCell::new(None::<Rc<Panel>>);
-    let own_reader = RefCell::new(None::<Rc<Reader>>);
     always(Box::new(move || {
-        let ready = open.get() && state.shows("operations") && state.settled.with(Option::is_some);
-        let _ = state.package.with(Option::is_some);
-        if !ready {
+        state.settled.track();
+        if !(open.get() && state.shows("operations")) {
             return;
         }
-        let known = match state.reader.get_value() {
-            Some(reader) => Some(reader),
-            None => own_reader.borrow().clone().or_else(|| Reader::start().ok().map(Rc::new)),
-        };
-        let Some(reader) = known else {
-            root.set_text_content(Some("The planner's worker could not start: reload the page."));
-            return;
-        };
-        own_reader.replace(Some(reader.clone()));
-        let link = state.scenario.with(url::encode);
+        let Some(reader) = state.desk() else { return };
+        let link = state.scenario.with_untracked(url::encode);
         let same = panel.borrow().as_ref().filter(|panel| Rc::ptr_eq(&panel.reader, &reader)).cloned();
         let shown = same.unwrap_or_else(|| Panel::new(&root, reader));
         shown.ask(PlanQuery::Open(link));

@@ -1,13 +1,13 @@
 //! Opening a package: a file, a folder, or either dropped. It is read here and sent nowhere.
 
-use std::{cell::RefCell, rc::Rc, sync::Arc, time::Duration};
+use std::{cell::RefCell, rc::Rc, time::Duration};
 
 use leptos::{leptos_dom::helpers::IntervalHandle, prelude::*};
 use wasm_bindgen_futures::spawn_local;
 use web_sys::{DataTransfer, HtmlInputElement};
 
 use crate::{
-    format::{Fault, Package, ReadError},
+    format::{Fault, ReadError},
     markup::Reading,
     report::words,
     scenario::ModelRef,
@@ -84,11 +84,11 @@ fn start(state: State, files: Vec<Picked>) {
     show(state);
     let progress = move |read| at_work(|work| work.progress.0 = read);
     reader.open(&files, Box::new(progress), move |read| match read {
-        Ok(package) => {
-            // The reader keeps the package: what the page shows of it is asked for there.
+        Ok(name) => {
+            // The reader keeps the package: it is planned there, and what the page shows of it is asked for there.
             state.reader.set_value(at_work(|work| work.reader.take()));
             finish(state, Reading::No);
-            plan(state, package);
+            plan(state, name);
         }
         Err(error) => finish(state, Reading::Failed(error)),
     });
@@ -115,9 +115,8 @@ fn finish(state: State, reading: Reading) {
 }
 
 /// The package that was read becomes the model of the scenario.
-fn plan(state: State, package: Package) {
-    let name = package.name.clone();
-    state.package.set(Some(Arc::new(package)));
+fn plan(state: State, name: String) {
+    state.package.set(Some(name.clone()));
     state.notes.set(Vec::new());
     state.tab.set("package");
     state.scenario.update(|scenario| {

@@ -1,21 +1,21 @@
 //! The regions of the page: each is drawn again when what it reads changes.
+//!
+//! What a first visit needs is drawn here; the other panels, and all of them for an open package, come from the worker.
 
-use std::{cell::RefCell, sync::Arc, time::Duration};
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+    time::Duration,
+};
 
 use leptos::{leptos_dom::helpers::TimeoutHandle, prelude::*};
+use wasm_bindgen::JsCast;
 use web_sys::{Element, HtmlDialogElement};
 
-use wasm_bindgen::JsCast;
-
-use super::{patch::patch, state::State};
+use super::{element::listen, patch::patch, state::State};
 use crate::{
     markup::{self, REGIONS},
-    report::{
-        controls::{self, takes_context},
-        drawings, page,
-        view::{SeriesRow, View},
-    },
-    scenario::Scenario,
+    report::{controls, view::View},
 };
 
 /// What draws a region.
@@ -32,6 +32,36 @@ pub(super) fn always(run: Box<dyn Fn()>) {
     std::mem::forget(RenderEffect::<()>::new(move |_| run()));
 }
 
+/// Draws everything, and keeps it true.
+pub(super) fn follow(state: State) {
+    for one in REGIONS {
+        let Some(host) = host(one.panel) else { continue };
+        always(Box::new(move || {
+            let _ = host.toggle_attribute_with_force("hidden", !state.shows(one.panel));
+        }));
+    }
+    controls_of(state);
+    region("notes", Box::new(move || state.notes.with(|notes| markup::notes(notes))));
+    let empty = move || {
+        let why = state.answer.with(|answer| answer.as_ref().err().cloned()).or_else(|| state.trouble.get());
+        why.as_deref().map_or_else(String::new, markup::empty)
+    };
+    region("empty", Box::new(empty));
+    of_answer(state, "verdict", When::AtOnce, |_, view| markup::verdict(view));
+    of_answer(state, "figures", When::AtOnce, |_, view| markup::figures(view));
+    of_answer(state, "matrix", When::AtOnce, |state, view| markup::matrix(view, state.everything.get()));
+    let tabs = move || markup::tabs(state.tab.get(), state.package.with(Option::is_some));
+    region("tabs", Box::new(move || if state.shows("tabs") { tabs() } else { String::new() }));
+    of_answer(state, "memory", When::AtRest, |state, view| markup::memory(view, state.width.get()));
+    of_answer(state, "limits", When::AtRest, |_, view| markup::limits(view));
+    for name in ["variants", "context", "placement", "known"] {
+        of_worker(state, name);
+    }
+    dialog(state);
+    spoken(state);
+    width(state);
+}
+
 fn region(name: &str, draw: Draw) {
     let Some(host) = host(name) else { return };
     let last = RefCell::new(String::new());
@@ -44,71 +74,12 @@ fn region(name: &str, draw: Draw) {
     }));
 }
 
-/// A panel, drawn only while it is shown.
-fn panel(state: State, name: &'static str, draw: Draw) {
-    region(name, Box::new(move || if state.shows(name) { draw() } else { String::new() }));
-}
-
-/// A panel of the answer, drawn at once.
-fn of_answer(state: State, name: &'static str, draw: fn(State, &View) -> String) {
-    let draw =
-        move || state.answer.with(|answer| answer.as_ref().map_or_else(|_| String::new(), |view| draw(state, view)));
-    panel(state, name, Box::new(draw));
-}
-
-/// A panel of the answer, drawn a moment after the last change.
-fn of_settled(state: State, name: &'static str, draw: fn(State, &View) -> String) {
-    let draw = move || state.settled.with(|view| view.as_ref().map_or_else(String::new, |view| draw(state, view)));
-    panel(state, name, Box::new(draw));
-}
-
-/// Draws everything, and keeps it true.
-pub(super) fn follow(state: State) {
-    for one in REGIONS {
-        let Some(host) = host(one.panel) else { continue };
-        always(Box::new(move || {
-            let _ = host.toggle_attribute_with_force("hidden", !state.shows(one.panel));
-        }));
-    }
-    controls_of(state);
-    region("notes", Box::new(move || state.notes.with(|notes| markup::notes(notes))));
-    let empty =
-        move || state.answer.with(|answer| answer.as_ref().err().map_or_else(String::new, |why| markup::empty(why)));
-    region("empty", Box::new(empty));
-    of_answer(state, "verdict", |_, view| markup::verdict(view));
-    of_answer(state, "figures", |_, view| markup::figures(view));
-    of_answer(state, "matrix", |state, view| markup::matrix(view, state.everything.get()));
-    panel(state, "tabs", Box::new(move || markup::tabs(state.tab.get(), state.package.with(Option::is_some))));
-    of_settled(state, "memory", |state, view| {
-        let chart = drawings::memory(view, state.width.get());
-        markup::pictured("memory", "Memory at run time", &view.picked_name, &chart)
-    });
-    of_settled(state, "limits", |_, view| markup::limits(view));
-    of_settled(state, "variants", |state, view| {
-        let everything = state.everything.get();
-        let shown = |row: &SeriesRow| everything || row.keeps_quality || row.is_picked;
-        let chart = drawings::variants(view, shown, state.width.get());
-        let note = if view.writes_tokens {
-            "At the compute units of the picked cell. Larger bundles read more bytes for each token."
-        } else {
-            "At the compute units of the picked cell."
-        };
-        markup::pictured("variants", "Size and speed of the variants", note, &chart)
-    });
-    context(state);
-    of_settled(state, "placement", |_, view| markup::placement(view));
-    of_settled(state, "known", |_, view| markup::known(view));
-    dialog(state);
-    spoken(state);
-    width(state);
-}
-
 /// The controls.
 fn controls_of(state: State) {
     let summary = move || markup::summary(&state.scenario.with(controls::summary), state.rail_is_open.get());
     region("summary", Box::new(summary));
     let model = move || {
-        let open = state.package.with(|package| package.as_ref().map(|package| package.name.clone()));
+        let open = state.package.get();
         let reading = state.reading.get();
         let over = state.is_over.get();
         state.scenario.with(|scenario| markup::model(scenario, open.as_deref(), &reading, over))
@@ -120,80 +91,164 @@ fn controls_of(state: State) {
     };
     region("device", Box::new(device));
     region("workload", Box::new(move || state.scenario.with(markup::workload)));
-    region(
-        "shared",
-        Box::new(move || {
-            state.shared.with(|shared| {
-                shared.as_ref().map_or_else(String::new, |(copied, address)| markup::shared(*copied, address))
-            })
-        }),
-    );
+    let shared = move || match state.shared.get() {
+        Some((copied, address)) => markup::shared(copied, &address),
+        None => String::new(),
+    };
+    region("shared", Box::new(shared));
 }
 
-/// Decode speed over the context, for the picked variant; nothing for models without one.
-fn context(state: State) {
-    let asked = Memo::new(move |_| {
-        let variant = state.settled.with(|view| view.as_ref().map(|view| view.picked_variant))?;
-        // The lines do not depend on the chosen context or prompt: moving those sliders computes nothing here.
-        let scenario = Scenario { context: 0, prompt: 0, pick: None, ..state.scenario.get_untracked() };
-        (state.shows("context") && takes_context(&scenario.model)).then_some((scenario, variant))
-    });
-    let lines = Memo::new(move |_| {
-        asked.with(|asked| {
-            asked.as_ref().and_then(|(scenario, variant)| page::over_context(scenario, *variant)).map(Arc::new)
-        })
-    });
-    let draw = move || {
-        let Some(lines) = lines.get() else { return String::new() };
-        let name = state.settled.with(|view| view.as_ref().map(|view| view.picked_name.clone())).unwrap_or_default();
-        let chosen = state.scenario.with(|scenario| scenario.context);
-        let chart = drawings::context(&lines, chosen, state.width.get());
-        markup::pictured("context", "Decode speed over context", &name, &chart)
-    };
-    panel(state, "context", Box::new(draw));
+/// When a panel of the answer is drawn again.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum When {
+    /// With every change.
+    AtOnce,
+    /// A moment after the last change.
+    AtRest,
+}
+
+/// A panel of the answer: drawn here, or by the worker where only the worker knows the answer.
+fn of_answer(state: State, name: &'static str, when: When, draw: fn(State, &View) -> String) {
+    let Some(host) = host(name) else { return };
+    let desk = Rc::new(Place::new(host, name));
+    always(Box::new(move || {
+        let answer = match when {
+            When::AtOnce => state.answer.get(),
+            When::AtRest => {
+                state.settled.track();
+                state.answer.get_untracked()
+            }
+        };
+        if !state.shows(name) {
+            return;
+        }
+        match answer {
+            Ok(Some(view)) => desk.show(&draw(state, &view)),
+            Ok(None) => {
+                // The worker is asked again for every change, though there is nothing to compute here.
+                state.settled.track();
+                desk.ask(state);
+            }
+            Err(_) => desk.show(""),
+        }
+    }));
+}
+
+/// A panel that the worker draws.
+fn of_worker(state: State, name: &'static str) {
+    let Some(host) = host(name) else { return };
+    let desk = Rc::new(Place::new(host, name));
+    always(Box::new(move || {
+        state.settled.track();
+        if !state.shows(name) {
+            return;
+        }
+        match state.answer.get_untracked() {
+            Ok(_) => desk.ask(state),
+            Err(_) => desk.show(""),
+        }
+    }));
+}
+
+/// Where a panel stands, and what it was last asked.
+struct Place {
+    host: Element,
+    name: &'static str,
+    shown: RefCell<String>,
+    question: Cell<u32>,
+}
+
+impl Place {
+    fn new(host: Element, name: &'static str) -> Self {
+        Self { host, name, shown: RefCell::default(), question: Cell::new(0) }
+    }
+
+    /// Puts markup in its place; an answer that is still under way is for an older question.
+    fn show(&self, markup: &str) {
+        self.question.set(self.question.get().wrapping_add(1));
+        if *self.shown.borrow() != markup {
+            patch(&self.host, markup);
+            markup.clone_into(&mut self.shown.borrow_mut());
+        }
+    }
+
+    /// Asks the worker; what is there stays until the new is here.
+    fn ask(self: &Rc<Self>, state: State) {
+        let asked = state.asked();
+        let Some(desk) = state.desk() else { return };
+        let own = self.question.get().wrapping_add(1);
+        self.question.set(own);
+        let _ = self.host.set_attribute("aria-busy", "true");
+        let place = self.clone();
+        let done = move |answer: Result<String, String>| {
+            if place.question.get() == own {
+                let _ = place.host.remove_attribute("aria-busy");
+                // Why there is no plan is said once, above the panels.
+                place.show(&answer.unwrap_or_default());
+            }
+        };
+        desk.panel(self.name, &asked, Box::new(done));
+    }
 }
 
 /// The explanation of a figure, in a dialog that gives the focus back.
 fn dialog(state: State) {
-    let Some(dialog) =
-        document().get_element_by_id("sheet").and_then(|found| found.dyn_into::<HtmlDialogElement>().ok())
-    else {
-        return;
-    };
+    let found = document().get_element_by_id("sheet");
+    let Some(dialog) = found.and_then(|found| found.dyn_into::<HtmlDialogElement>().ok()) else { return };
     always(Box::new(move || {
-        let inside = state.explained.with(|why| why.as_ref().map(markup::sheet));
-        match inside {
-            Some(inside) => {
-                patch(&dialog, &inside);
-                if !dialog.open() {
-                    // The browser gives the focus back to the button that opened it.
-                    let _ = dialog.show_modal();
-                }
-            }
-            None => dialog.close(),
+        let Some(key) = state.explained.get() else { return dialog.close() };
+        patch(&dialog, &markup::waiting("Why?"));
+        if !dialog.open() {
+            // The browser gives the focus back to the button that opened it.
+            let _ = dialog.show_modal();
         }
+        let Some(desk) = state.desk() else { return };
+        let dialog = dialog.clone();
+        let asked = untrack(|| state.asked());
+        let done = move |answer: Result<String, String>| {
+            patch(&dialog, &answer.unwrap_or_else(|what| markup::empty(&what)));
+        };
+        desk.panel(&["why:", &key].concat(), &asked, Box::new(done));
     }));
 }
 
 /// Says the verdict to those who cannot see it change, a moment after the last change.
 fn spoken(state: State) {
     let Some(said) = document().get_element_by_id("spoken") else { return };
-    let waiting = RefCell::new(None::<TimeoutHandle>);
-    let is_first = std::cell::Cell::new(true);
+    let waiting = Rc::new(RefCell::new(None::<TimeoutHandle>));
+    let is_first = Cell::new(true);
     always(Box::new(move || {
-        let sentence =
-            state.answer.with(|answer| answer.as_ref().ok().map(|view: &Arc<View>| view.sentence.to_string()));
+        state.settled.track();
+        let answer = state.answer.get_untracked();
         if let Some(handle) = waiting.take() {
             handle.clear();
         }
-        // Nothing is said at the start: the heading is read anyway.
-        if is_first.replace(false) {
-            return;
-        }
-        if let Some(sentence) = sentence {
-            let said = said.clone();
+        let (said, waiting) = (said.clone(), waiting.clone());
+        let say = move |sentence: String| {
             let say = move || said.set_text_content(Some(&sentence));
             waiting.replace(set_timeout_with_handle(say, Duration::from_millis(700)).ok());
+        };
+        // Nothing is said at the start: the heading is read anyway.
+        let is_first = is_first.replace(false);
+        match answer {
+            Ok(Some(view)) => {
+                state.trouble.set(None);
+                if !is_first {
+                    say(view.sentence.to_string());
+                }
+            }
+            Ok(None) => {
+                let Some(desk) = state.desk() else { return };
+                let asked = untrack(|| state.asked());
+                let done = move |answer: Result<String, String>| {
+                    state.trouble.set(answer.as_ref().err().cloned());
+                    if let Ok(sentence) = answer {
+                        say(sentence);
+                    }
+                };
+                desk.panel("sentence", &asked, Box::new(done));
+            }
+            Err(_) => {}
         }
     }));
 }
@@ -203,5 +258,5 @@ fn width(state: State) {
     let Some(measure) = document().get_element_by_id("measure") else { return };
     let take = move || state.width.set(u32::try_from(measure.client_width()).unwrap_or(0));
     take();
-    std::mem::forget(super::element::listen(&window(), "resize", Box::new(move |_| take())));
+    std::mem::forget(listen(&window(), "resize", Box::new(move |_| take())));
 }

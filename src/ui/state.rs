@@ -5,14 +5,10 @@ use std::{rc::Rc, sync::Arc, time::Duration};
 use leptos::{leptos_dom::helpers::TimeoutHandle, prelude::*};
 
 use crate::{
-    format::Package,
+    desk::Asked,
     markup::{REGIONS, Reading},
-    report::{
-        page,
-        view::{FigureKey, View},
-        why::Why,
-    },
-    scenario::Scenario,
+    report::{page, view::View},
+    scenario::{ModelRef, Scenario, url},
 };
 
 use super::worker::Reader;
@@ -27,20 +23,22 @@ pub(super) struct State {
     pub(super) scenario: RwSignal<Scenario>,
     /// The worker that has the package open and answers questions about it; set before the package is.
     pub(super) reader: StoredValue<Option<Rc<Reader>>, LocalStorage>,
-    /// The package that is open.
-    pub(super) package: RwSignal<Option<Arc<Package>>>,
+    /// The name of the package that is open; set again, even if it is the same, when one is opened.
+    pub(super) package: RwSignal<Option<String>>,
     /// How far the reading of a file is.
     pub(super) reading: RwSignal<Reading>,
     /// Whether a file is held over the page.
     pub(super) is_over: RwSignal<bool>,
     /// What was wrong with the link; empty when nothing was, or when it was read and put away.
     pub(super) notes: RwSignal<Vec<String>>,
-    /// The answer, or why there is none.
-    pub(super) answer: Memo<Result<Arc<View>, String>>,
-    /// The last answer, a moment after the last change: what the panels below the matrix draw.
-    pub(super) settled: RwSignal<Option<Arc<View>>>,
+    /// The answer, or why there is none. Without a view where the worker knows it: a package is planned there.
+    pub(super) answer: Memo<Result<Option<Arc<View>>, String>>,
+    /// Why the worker has no plan.
+    pub(super) trouble: RwSignal<Option<String>>,
+    /// Counts the changes, each a moment after the last one: what the panels below the matrix wait for.
+    pub(super) settled: RwSignal<u32>,
     /// The figure that is being explained.
-    pub(super) explained: RwSignal<Option<Why>>,
+    pub(super) explained: RwSignal<Option<String>>,
     /// Whether variants that need retraining or calibration are listed as well.
     pub(super) everything: RwSignal<bool>,
     /// The part of the page that is shown below the matrix.
@@ -60,23 +58,28 @@ pub(super) struct State {
 impl State {
     pub(super) fn new(scenario: Scenario, notes: Vec<String>, only: Option<Vec<String>>, tab: &'static str) -> Self {
         let scenario = RwSignal::new(scenario);
-        let package = RwSignal::new(None::<Arc<Package>>);
+        let package = RwSignal::new(None::<String>);
         let answer = Memo::new(move |_| {
-            let package = package.get();
-            scenario.with(|scenario| match page::view(scenario, package.as_deref()) {
-                Ok(view) => Ok(Arc::new(view)),
-                Err(reason) => Err(reason.to_string()),
+            let open = package.get();
+            scenario.with(|scenario| match &scenario.model {
+                ModelRef::Package(name) if open.as_ref() == Some(name) => Ok(None),
+                ModelRef::Package(_) | ModelRef::Preset(_) => match page::view(scenario, None) {
+                    Ok(view) => Ok(Some(Arc::new(view))),
+                    Err(reason) => Err(reason.to_string()),
+                },
             })
         });
-        let settled = RwSignal::new(answer.with_untracked(|answer| answer.clone().ok()));
+        let settled = RwSignal::new(0);
         let waiting = StoredValue::new(None::<TimeoutHandle>);
         super::region::always(Box::new(move || {
-            let view = answer.get().ok();
+            scenario.track();
+            package.track();
             if let Some(handle) = waiting.get_value() {
                 handle.clear();
             }
             // A slider under the hand asks for verdict and matrix at every step, for pictures when it rests.
-            waiting.set_value(set_timeout_with_handle(move || settled.set(view), SETTLE).ok());
+            let rest = move || settled.update(|count| *count += 1);
+            waiting.set_value(set_timeout_with_handle(rest, SETTLE).ok());
         }));
         Self {
             scenario,
@@ -86,6 +89,7 @@ impl State {
             is_over: RwSignal::new(false),
             notes: RwSignal::new(notes),
             answer,
+            trouble: RwSignal::new(None),
             settled,
             explained: RwSignal::new(None),
             everything: RwSignal::new(false),
@@ -109,12 +113,31 @@ impl State {
         }
     }
 
-    /// Explains one figure of the picked cell.
-    pub(super) fn explain(self, key: FigureKey) {
-        let picked = self.answer.with_untracked(|answer| answer.as_ref().ok().and_then(|view| view.picked));
-        let package = self.package.get_untracked();
-        let why = picked
-            .and_then(|picked| self.scenario.with_untracked(|asked| page::why(asked, package.as_deref(), picked, key)));
-        self.explained.set(why);
+    /// What a panel of the worker is asked with.
+    pub(super) fn asked(self) -> Asked {
+        Asked {
+            link: self.scenario.with_untracked(url::encode),
+            width: self.width.get(),
+            everything: self.everything.get(),
+            more: String::new(),
+        }
+    }
+
+    /// The worker; it is started when it is first needed.
+    pub(super) fn desk(self) -> Option<Rc<Reader>> {
+        if let Some(reader) = self.reader.get_value() {
+            return Some(reader);
+        }
+        match Reader::start() {
+            Ok(reader) => {
+                let reader = Rc::new(reader);
+                self.reader.set_value(Some(reader.clone()));
+                Some(reader)
+            }
+            Err(error) => {
+                self.trouble.set(Some([error.what.as_str(), ": ", &error.hint].concat()));
+                None
+            }
+        }
     }
 }

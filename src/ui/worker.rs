@@ -10,11 +10,13 @@ use wasm_bindgen::{JsCast, JsValue, closure::Closure};
 use web_sys::{File, MessageEvent, Worker, WorkerOptions, WorkerType};
 
 use crate::{
-    format::{Package, ReadError},
+    desk::Asked,
+    format::ReadError,
     report::inspection::{Query, Reply},
 };
 
-type Answer = Result<Vec<u8>, String>;
+/// What came back: bytes or a text, as a value of the browser; or why nothing did.
+type Answer = Result<JsValue, String>;
 
 /// Who waits for an answer.
 struct Waiting {
@@ -51,6 +53,10 @@ fn get(object: &JsValue, name: &str) -> JsValue {
 
 fn text_of(error: &JsValue) -> String {
     get(error, "message").as_string().unwrap_or_default()
+}
+
+fn vec_of(bytes: &JsValue) -> Vec<u8> {
+    Uint8Array::new(bytes).to_vec()
 }
 
 /// The reader itself failed, which says nothing about the file.
@@ -102,13 +108,13 @@ impl Reader {
         &self,
         files: &[(String, File)],
         progress: Box<dyn Fn(f64)>,
-        done: impl FnOnce(Result<Package, ReadError>) + 'static,
+        done: impl FnOnce(Result<String, ReadError>) + 'static,
     ) {
         let paths: Array = files.iter().map(|(path, _)| JsValue::from_str(path)).collect();
         let blobs: Array = files.iter().map(|(_, file)| JsValue::from(file.clone())).collect();
         let decoded = move |answer: Answer| {
             done(match answer {
-                Ok(bytes) => postcard::from_bytes::<Result<Package, ReadError>>(&bytes)
+                Ok(bytes) => postcard::from_bytes::<Result<String, ReadError>>(&vec_of(&bytes))
                     .unwrap_or_else(|_| Err(failure("its answer is not whole"))),
                 Err(what) => Err(failure(&what)),
             });
@@ -121,10 +127,23 @@ impl Reader {
         let query = postcard::to_allocvec(query).unwrap_or_default();
         let decoded = move |answer: Answer| {
             done(answer.and_then(|bytes| {
-                postcard::from_bytes(&bytes).map_err(|_| "the reader's answer is not whole".to_owned())
+                postcard::from_bytes(&vec_of(&bytes)).map_err(|_| "the reader's answer is not whole".to_owned())
             }));
         };
         self.send(&[("query", &Uint8Array::from(query.as_slice()))], None, Box::new(decoded));
+    }
+
+    /// Asks for the markup of a panel.
+    pub fn panel(&self, name: &str, asked: &Asked, done: Box<dyn FnOnce(Result<String, String>)>) {
+        let parts: [(&str, &JsValue); 5] = [
+            ("panel", &name.into()),
+            ("link", &asked.link.as_str().into()),
+            ("width", &asked.width.into()),
+            ("everything", &asked.everything.into()),
+            ("more", &asked.more.as_str().into()),
+        ];
+        let decoded = move |answer: Answer| done(answer.map(|text| text.as_string().unwrap_or_default()));
+        self.send(&parts, None, Box::new(decoded));
     }
 
     fn send(&self, parts: &[(&str, &JsValue)], progress: Option<Box<dyn Fn(f64)>>, done: Box<dyn FnOnce(Answer)>) {
@@ -160,8 +179,12 @@ fn take(desk: &Rc<RefCell<Desk>>, message: &JsValue) {
         return;
     }
     let own = desk.borrow_mut().waiting.remove(at);
-    (own.done)(match get(message, "bytes").dyn_into::<Uint8Array>() {
-        Ok(bytes) => Ok(bytes.to_vec()),
-        Err(_) => Err(get(message, "failure").as_string().unwrap_or_default()),
+    (own.done)(match get(message, "failure").as_string() {
+        Some(what) => Err(what),
+        None => Ok(["bytes", "text"]
+            .iter()
+            .map(|name| get(message, name))
+            .find(|value| !value.is_undefined())
+            .unwrap_or_default()),
     });
 }

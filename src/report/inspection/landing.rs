@@ -32,7 +32,7 @@ use crate::{
 };
 
 /// A plan under inspection.
-pub(super) struct Landing {
+pub struct Landing {
     chosen: Chosen,
     machine: Machine,
     entitled: bool,
@@ -46,7 +46,7 @@ pub(super) struct Landing {
 
 impl Landing {
     /// Plans what a link asks for; the package is the one that is open, if the link is about one.
-    pub(super) fn open(link: &str, package: Option<&Package>) -> Result<Self, String> {
+    pub fn open(link: &str, package: Option<&Package>) -> Result<Self, String> {
         let (scenario, _) = url::decode(link);
         let machine = answer::machine(&scenario).map_err(|error| error.to_string())?;
         let chosen = answer::choose(&scenario, package).map_err(|error| error.to_string())?;
@@ -60,7 +60,7 @@ impl Landing {
     }
 
     /// Answers a question about the plan.
-    pub(super) fn answer(&self, query: &PlanQuery) -> PlanReply {
+    pub fn answer(&self, query: &PlanQuery) -> PlanReply {
         match query {
             PlanQuery::Open(_) => PlanReply::Landed(self.landed()),
             PlanQuery::Around { function, row } => PlanReply::Around(self.around(*function, *row)),
@@ -70,7 +70,7 @@ impl Landing {
     }
 
     /// Some rows of a function's listing.
-    pub(super) fn rows(&mut self, view: &ListingView, from: u32, n: u32) -> Rows {
+    pub fn rows(&mut self, view: &ListingView, from: u32, n: u32) -> Rows {
         let ListingKind::Placed(function) = view.which else { return Rows::default() };
         let Some(function) = self.document.functions.get(function as usize) else { return Rows::default() };
         let listing = Placed(&function.ops);

@@ -4,7 +4,6 @@
 //! an answer is a function of the package and the question alone (what is kept in between only saves time); rows are
 //! made when they are asked for; parts add up to the files. Absent on purpose: devices and plans.
 
-mod desk;
 mod export;
 mod landing;
 mod listing;
@@ -13,7 +12,7 @@ mod picture;
 mod query;
 mod summary;
 
-pub use desk::Desk;
+pub use landing::Landing;
 pub use query::{
     Column, Content, Export, Fact, File, Heat, HeatCell, HeatRow, KindCount, Landed, LandedFunction, ListingHead,
     ListingKind, ListingView, Near, Order, Picture, PlanQuery, PlanReply, Query, Recipe, Reply, Rows, SplitBy, Stretch,
@@ -69,7 +68,7 @@ impl Inspection {
         &self.package
     }
 
-    /// Answers a question about the package; what is about plans is for the [`Desk`].
+    /// Answers a question about the package; what is about plans is for [`crate::desk::Desk`].
     pub fn answer(&mut self, query: &Query) -> Reply {
         match query {
             Query::Summary => Reply::Summary(summary::summary(self)),

@@ -1,23 +1,32 @@
-//! What the worker keeps: the package that is open, and the plan that is looked at.
+//! What the page's worker keeps, and how it answers: the package that is open, the plan that is looked at, and every panel
+//! that the page does not draw itself.
+//!
+//! Invariant: a panel is a function of the open package, the link and the few words that the page asks with; what is kept
+//! in between only saves time. Absent on purpose: anything that a first visit needs, which the page has itself.
 
-use super::{
-    Inspection,
-    landing::Landing,
-    query::{ListingKind, PlanQuery, Query, Reply},
+mod panel;
+
+pub use panel::Asked;
+
+use crate::{
+    format::Package,
+    report::inspection::{Inspection, Landing, ListingKind, PlanQuery, Query, Reply},
 };
-use crate::format::Package;
 
-/// A package and a plan, each there once it was asked for.
+use self::panel::Kept;
+
+/// A package, a plan and a view, each there once it was asked for.
 #[derive(Default)]
 pub struct Desk {
     inspection: Option<Inspection>,
     landing: Option<Landing>,
+    kept: Option<Kept>,
 }
 
 impl Desk {
     /// Puts a package in the place of the one that was open.
     pub fn open(&mut self, package: Package) {
-        *self = Self { inspection: Some(Inspection::new(package)), landing: None };
+        *self = Self { inspection: Some(Inspection::new(package)), landing: None, kept: None };
     }
 
     /// Answers a question; an error says what is not there.
@@ -39,5 +48,11 @@ impl Desk {
                 Ok(inspection.answer(query))
             }
         }
+    }
+
+    /// The markup of a panel; empty when it has nothing to show. An error says why there is no plan.
+    pub fn panel(&mut self, name: &str, asked: &Asked) -> Result<String, String> {
+        let package = self.inspection.as_ref().map(Inspection::package);
+        panel::draw(&mut self.kept, package, name, asked)
     }
 }

@@ -1,0 +1,95 @@
+//! The panels, by name.
+
+use crate::{
+    format::Package,
+    markup,
+    report::{
+        controls::{repair, takes_context},
+        details::{Details, SeriesRow},
+        drawings, page,
+        view::{FigureKey, View},
+    },
+    scenario::{Scenario, url},
+};
+
+/// What a panel is asked with.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Asked {
+    /// The scenario, as in a link.
+    pub link: String,
+    /// Width to draw for, in CSS pixels.
+    pub width: u32,
+    /// Whether variants that lose quality are shown as well.
+    pub everything: bool,
+    /// What else the panel wants to know, in its own words.
+    pub more: String,
+}
+
+/// The last plan, so that its panels do not each compute it again.
+pub(super) struct Kept {
+    link: String,
+    scenario: Scenario,
+    whole: Result<(View, Details), String>,
+}
+
+impl Kept {
+    fn new(link: &str, package: Option<&Package>) -> Self {
+        let (mut scenario, _) = url::decode(link);
+        repair(&mut scenario);
+        let whole = page::whole(&scenario, package).map_err(|why| why.to_string());
+        Self { link: link.to_owned(), scenario, whole }
+    }
+}
+
+pub(super) fn draw(
+    kept: &mut Option<Kept>,
+    package: Option<&Package>,
+    name: &str,
+    asked: &Asked,
+) -> Result<String, String> {
+    if kept.as_ref().is_none_or(|kept| kept.link != asked.link) {
+        *kept = None;
+    }
+    let Kept { scenario, whole, .. } = kept.get_or_insert_with(|| Kept::new(&asked.link, package));
+    let (view, details) = whole.as_ref().map_err(Clone::clone)?;
+    let (name, of) = name.split_once(':').unwrap_or((name, ""));
+    Ok(match name {
+        "sentence" => view.sentence.to_string(),
+        "verdict" => markup::verdict(view),
+        "figures" => markup::figures(view),
+        "matrix" => markup::matrix(view, asked.everything),
+        "memory" => markup::memory(view, asked.width),
+        "limits" => markup::limits(view),
+        "variants" => variants(details, asked),
+        "context" => context(scenario, view, asked.width),
+        "placement" => markup::placement(details),
+        "known" => markup::known(details),
+        "why" => {
+            let key = FigureKey::EVERY.into_iter().find(|key| key.id() == of);
+            let why = key.zip(view.picked).and_then(|(key, picked)| page::why(scenario, package, picked, key));
+            why.as_ref().map(markup::sheet).unwrap_or_default()
+        }
+        other => return Err(["there is no panel called ", other].concat()),
+    })
+}
+
+fn variants(details: &Details, asked: &Asked) -> String {
+    let shown = |row: &SeriesRow| asked.everything || row.keeps_quality || row.is_picked;
+    let chart = drawings::variants(details, shown, asked.width);
+    let note = if details.writes_tokens {
+        "At the compute units of the picked cell. Larger bundles read more bytes for each token."
+    } else {
+        "At the compute units of the picked cell."
+    };
+    markup::pictured("variants", "Size and speed of the variants", note, &chart)
+}
+
+/// Decode speed over the context, for the picked variant; nothing for models without one.
+fn context(scenario: &Scenario, view: &View, width: u32) -> String {
+    if !takes_context(&scenario.model) {
+        return String::new();
+    }
+    let Some(lines) = page::over_context(scenario, view.picked_variant) else { return String::new() };
+    let chart = drawings::context(&lines, scenario.context, width);
+    markup::pictured("context", "Decode speed over context", &view.picked_name, &chart)
+}
