@@ -44,7 +44,7 @@ fn parse(markup: &str) -> Vec<Tag> {
         }
         let name: String = inside.chars().take_while(|letter| letter.is_ascii_alphanumeric()).collect();
         let mut attributes = Vec::new();
-        let mut left = &inside[name.len()..].trim_end_matches('/')[..];
+        let mut left = inside[name.len()..].trim_end_matches('/');
         while let Some((key, after)) = left.trim_start().split_once("=\"") {
             let (value, after) = after.split_once('"').expect("an attribute ends");
             assert!(attributes.iter().all(|(known, _)| known != key), "{key} twice in <{inside}>");

@@ -99,24 +99,25 @@ pub fn pack(data: &Path) -> Result<Packed, Vec<Problem>> {
 
 /// A copy without sources and notes.
 fn lean(catalog: &Catalog) -> Result<Catalog, String> {
-    fn strip(value: &mut toml::Value) {
+    use serde_json::Value;
+    fn strip(value: &mut Value) {
         match value {
-            toml::Value::Table(table) => {
-                for (key, value) in table.iter_mut() {
+            Value::Object(table) => {
+                for (key, value) in table {
                     match (key.as_str(), value) {
-                        ("sources" | "notes", toml::Value::Array(rows)) => rows.clear(),
-                        ("note" | "what", toml::Value::String(text)) => text.clear(),
+                        ("sources" | "notes", Value::Array(rows)) => rows.clear(),
+                        ("note" | "what", Value::String(text)) => text.clear(),
                         (_, value) => strip(value),
                     }
                 }
             }
-            toml::Value::Array(rows) => rows.iter_mut().for_each(strip),
-            _ => {}
+            Value::Array(rows) => rows.iter_mut().for_each(strip),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
         }
     }
-    let mut value = toml::Value::try_from(catalog).map_err(|error| error.to_string())?;
+    let mut value = serde_json::to_value(catalog).map_err(|error| error.to_string())?;
     strip(&mut value);
-    value.try_into().map_err(|error: toml::de::Error| error.to_string())
+    serde_json::from_value(value).map_err(|error| error.to_string())
 }
 
 fn toml_files(dir: &Path, found: &mut Vec<PathBuf>) -> io::Result<()> {
