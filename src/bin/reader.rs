@@ -54,6 +54,11 @@ impl RangeSource for BlobSource {
         self.blob.size() as u64
     }
 
+    /// Every read of a file asks another process of the browser.
+    fn is_dear(&self) -> bool {
+        true
+    }
+
     fn read_at(&self, offset: u64, into: &mut [u8]) -> Result<(), String> {
         let end = offset.saturating_add(into.len() as u64);
         let say = |error: JsValue| format!("the browser could not read the file: {}", text_of(&error));

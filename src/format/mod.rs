@@ -44,6 +44,11 @@ pub trait RangeSource {
     fn is_sequential(&self) -> bool {
         false
     }
+    /// Whether each read costs about as much as a large one (a file of the browser): of many small looks that would all
+    /// say the same, a few are then taken.
+    fn is_dear(&self) -> bool {
+        false
+    }
     /// Whether there are no bytes.
     fn is_empty(&self) -> bool {
         self.len() == 0

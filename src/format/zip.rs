@@ -235,6 +235,9 @@ impl RangeSource for Stored {
         }
         self.archive.read_at(self.start + offset, into)
     }
+    fn is_dear(&self) -> bool {
+        self.archive.is_dear()
+    }
 }
 
 /// An entry whose bytes cannot be had.

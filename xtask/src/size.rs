@@ -13,10 +13,10 @@ pub enum Gate {
     Off,
 }
 
-/// What the page may weigh, in bytes: what it weighs now, rounded up. It only falls, to 220,000 first.
-const MOST: u64 = 270_000;
+/// What the first visit may weigh, in bytes: what it weighs now, rounded up. It only falls.
+const MOST: u64 = 225_000;
 /// What it aims for.
-const AIM: u64 = 180_000;
+const AIM: u64 = 200_000;
 
 /// Node has brotli; no tool has to be installed for it. Prints `compressed raw` of each file named.
 const SCRIPT: &str = "\
@@ -32,8 +32,9 @@ pub fn report(gate: Gate) -> Result<(), String> {
         fs::read_dir(&dist).map_err(|error| format!("{}: {error}; `cargo xtask build` makes it", dist.display()))?;
     let is_loaded = |name: &str| {
         let ending = name.rsplit('.').next().unwrap_or_default();
-        // The worker and its reader are asked for when a file is opened; headers and pictures are no part of the first load.
-        let later = name == "worker.js" || name.starts_with("reader");
+        // The worker is asked for by the first movement of a hand; the other scripts serve pages that embed the planner,
+        // and use without a network. None of them is part of a first visit.
+        let later = ["worker.js", "embed.js", "frame.js", "sw.js"].contains(&name) || name.starts_with("reader");
         ["html", "js", "css", "wasm"].contains(&ending) && !later
     };
     let mut names: Vec<String> = entries
