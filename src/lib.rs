@@ -11,6 +11,7 @@
 //! Everything but `ui` and the binaries is pure: no I/O, no clock, no randomness, no web types.
 //! `estimate` and `placement` are total: missing knowledge widens a range, it never fails and never invents a number.
 
+pub mod accuracy;
 pub mod catalog;
 pub mod chart;
 pub mod desk;

@@ -14,7 +14,7 @@ pub use recipe::{Recipe, Recipes};
 pub use rule::{CostClass, CostRow, Effect, Rule, RuleText, RuleTexts, Rulebook, Test, Trust, WeightTest, WeightTrait};
 
 pub use schema::{
-    AppMemory, Catalog, Coefficient, Confidence, Device, DeviceKind, Fact, FactKind, Limit, OsFamily, Preset,
+    AppMemory, Catalog, Coefficient, Confidence, Device, DeviceKind, Fact, FactKind, Law, Limit, OsFamily, Preset,
     PresetKind, Soc, Source, SourceIdx, TopsMeaning,
 };
 

@@ -23,6 +23,34 @@ pub struct Catalog {
     pub presets: Vec<Preset>,
     /// Coefficients of the cost model.
     pub coefficients: Vec<Coefficient>,
+    /// What was fitted on measured rows.
+    pub laws: Vec<Law>,
+}
+
+/// How the parts of a prediction add up in one class of measured rows, in thousandths.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Law {
+    /// `decode coreml gpu max`: metric, runtime, unit and chip family; `any` where it holds for all.
+    pub class: String,
+    /// Multiple of what grows with the bytes of weights.
+    pub stream: u32,
+    /// Multiple of what grows with the bytes of activations and caches.
+    pub traffic: u32,
+    /// Multiple of what grows with arithmetic.
+    pub compute: u32,
+    /// Multiple of what does not grow.
+    pub fixed: u32,
+    /// Share of the value that one row in twenty is below.
+    pub low: u32,
+    /// Multiple of the value that one row in twenty is above.
+    pub high: u32,
+    /// Median absolute error on rows of sources that the fit did not see.
+    pub error: u32,
+    /// Rows it was fitted on.
+    pub n: u32,
+    /// Sources of these rows.
+    pub n_sources: u32,
 }
 
 /// A coefficient of the cost model.

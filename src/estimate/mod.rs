@@ -4,6 +4,7 @@
 //! totals. Absent on purpose: words and formatting (`report`), and any factor that has no row in the catalogue.
 
 mod carriage;
+pub mod law;
 mod memory;
 mod verdict;
 
@@ -12,9 +13,9 @@ pub use verdict::{LimitKind, Status, Verdict, Weight as VerdictWeight, overall};
 
 use crate::{
     catalog::WeightTrait,
-    machine::{Coef, Machine, Share},
+    machine::{Coef, Machine, Share, Unit},
     model::{Model, OpKind, Role},
-    placement::{self, Ask, Placed, Plan, Prepared, Traits},
+    placement::{self, Ask, Placed, Plan, Prepared, Traits, WeightLoad},
     scenario::Units,
     units::{Bytes, Figure, Quantity, Seconds, TokensPerSec, tokens_per_second},
     variant::{Compression, Precision, Runtime, Stored, Variant},
@@ -100,14 +101,11 @@ impl<'a> Subject<'a> {
     pub fn estimate(&self, variant: &Variant, stored: &Stored, units: Units) -> Estimate {
         let machine = self.machine;
         let loads = carriage::loads(self.model, variant, stored, machine);
-        let traits = placement::weight_traits(self.model, stored);
-        let ask = self.ask(variant, stored, units, &traits);
         let too_old = self.needed_spec(variant) > verdict::os_level(machine.os, machine.os_version);
-        let plans: Option<Vec<Plan>> = self
-            .functions
-            .iter()
-            .map(|function| function.plan(machine, variant.runtime, &ask, &loads, &traits))
-            .collect();
+        let mut plans = self.plans(variant, stored, units, &loads);
+        for (function, plan) in self.functions.iter().zip(plans.iter_mut().flatten()) {
+            law::fit(plan, function.function.role, machine, variant.runtime);
+        }
         let has_ops = self.functions.iter().any(|function| !function.ops.is_empty());
         let speeds = match &plans {
             _ if too_old => Err(Absent::OsTooOld),
@@ -139,6 +137,30 @@ impl<'a> Subject<'a> {
             verdicts,
             plans: plans.unwrap_or_default(),
         }
+    }
+
+    /// The plan of each function as the cost model alone has it; `None` when one cannot be planned.
+    fn plans(&self, variant: &Variant, stored: &Stored, units: Units, loads: &[WeightLoad]) -> Option<Vec<Plan>> {
+        let traits = placement::weight_traits(self.model, stored);
+        let ask = self.ask(variant, stored, units, &traits);
+        let plan = |function: &Prepared<'_>| function.plan(self.machine, variant.runtime, &ask, loads, &traits);
+        self.functions.iter().map(plan).collect()
+    }
+
+    /// The plans as the cost model alone has them: what the laws are fitted on. A row that says where it ran is planned
+    /// there, whatever Core ML would choose.
+    #[must_use]
+    pub fn unfitted_plans(&self, variant: &Variant, stored: &Stored, units: Units, ran_on: Option<Unit>) -> Vec<Plan> {
+        let loads = carriage::loads(self.model, variant, stored, self.machine);
+        let plans = self.plans(variant, stored, units, &loads).unwrap_or_default();
+        let Some(unit) = ran_on else { return plans };
+        let traits = placement::weight_traits(self.model, stored);
+        let ask = self.ask(variant, stored, units, &traits);
+        let on = |(at, function): (usize, &Prepared<'_>)| match plans.get(at) {
+            Some(plan) if law::main_unit(plan) == unit => Some(plan.clone()),
+            Some(_) | None => function.plan_on(self.machine, variant.runtime, &ask, &loads, unit),
+        };
+        self.functions.iter().enumerate().filter_map(on).collect()
     }
 
     /// Whether a variant leaves an opened file as it is.

@@ -51,7 +51,7 @@ struct Step {
     entered: f64,
 }
 
-impl Prepared<'_> {
+impl<'m> Prepared<'m> {
     /// Which units a choice allows, given what decides about the whole function.
     fn allowed(machine: &Machine, runtime: Runtime, units: Units, gated: &Gated) -> [bool; 3] {
         let by_choice = match (runtime, units) {
@@ -115,14 +115,8 @@ impl Prepared<'_> {
         if !allowed.contains(&true) {
             return None;
         }
-        let setting = Setting::new(machine, ask.precision, self.written_in);
         let steps = self.steps();
-        let terms_of = |op_idx: usize, unit: Unit, end: End| -> Option<Terms> {
-            let op = self.ops.get(op_idx)?;
-            let engine = machine.engine(runtime, unit)?;
-            let load = op.work.weight.and_then(|weight| loads.get(weight.0 as usize));
-            Some(time::of(&op.work, load, unit, engine, setting, end))
-        };
+        let terms_of = self.terms_of(machine, runtime, ask, loads);
         let may_run = |op: &PreparedOp, unit: Unit| -> bool {
             let is_allowed = allowed.get(unit.idx()).copied().unwrap_or(false);
             if !is_allowed || runtime != Runtime::CoreMl {
@@ -138,6 +132,39 @@ impl Prepared<'_> {
         };
         let units_of_steps = self.shortest_path(&steps, &may_run);
         Some(self.tally(machine, runtime, &steps, &units_of_steps, &terms_of))
+    }
+
+    /// Plans a call on one unit alone, whatever Core ML would choose: for whoever measured it there.
+    #[must_use]
+    pub fn plan_on(
+        &self,
+        machine: &Machine,
+        runtime: Runtime,
+        ask: &Ask,
+        loads: &[WeightLoad],
+        unit: Unit,
+    ) -> Option<Plan> {
+        machine.engine(runtime, unit)?;
+        let steps = self.steps();
+        let units = vec![unit; steps.len()];
+        Some(self.tally(machine, runtime, &steps, &units, &self.terms_of(machine, runtime, ask, loads)))
+    }
+
+    /// What each operation takes on each unit.
+    fn terms_of<'s>(
+        &'s self,
+        machine: &'s Machine,
+        runtime: Runtime,
+        ask: &Ask,
+        loads: &'s [WeightLoad],
+    ) -> impl Fn(usize, Unit, End) -> Option<Terms> + use<'s, 'm> {
+        let setting = Setting::new(machine, ask.precision, self.written_in);
+        move |op_idx, unit, end| {
+            let op = self.ops.get(op_idx)?;
+            let engine = machine.engine(runtime, unit)?;
+            let load = op.work.weight.and_then(|weight| loads.get(weight.0 as usize));
+            Some(time::of(&op.work, load, unit, engine, setting, end))
+        }
     }
 
     /// Whether the Neural Engine may run an operation of this function, as it is planned.

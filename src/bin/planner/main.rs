@@ -4,6 +4,7 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is what a command-line tool is for")]
 
+mod accuracy;
 mod compare;
 mod files;
 mod find;
@@ -38,6 +39,9 @@ usage
   planner find model --device ID [wishes] [--kind llm]          the largest model that fits
   planner find variant (--preset ID | PATH) --device ID … [--and-later] [wishes]   the smallest that is fast enough
   planner find device (--preset ID | PATH) --variant ID --units U [--fleet ID=SHARE,…] [wishes]   who can run it
+  planner validate [FILE.csv] [--json]  measured rows against predictions; without a file, the rows of the catalogue
+  planner accuracy [--worst N]          error and coverage by class: rows seen, source left out, chip left out
+  planner fit [FILE.csv] [--out PATH]   fits the laws again (assets/data/fitted.toml)
 
 options of plan and place (place: one variant, as the file is or fp16; units all)
   --device ID        a device, or `custom` with --ram GIB --bandwidth GBS --ane TFLOPS --gpu TFLOPS
@@ -113,6 +117,9 @@ fn run(args: impl Iterator<Item = OsString> + 'static) -> Result<(), Stop> {
         "compare" => compare::compare(&mut parser),
         "take" => take(&mut parser),
         "find" => find::find(&mut parser),
+        "validate" => accuracy::validate(&mut parser),
+        "fit" => accuracy::fit(&mut parser),
+        "accuracy" => accuracy::accuracy(&mut parser),
         other => Err(Stop::BadInput(format!("no command `{other}`; `planner --help` lists them"))),
     }
 }

@@ -9,7 +9,7 @@ use toml::{Spanned, Value};
 use super::{
     arch::Arch,
     rule::{CostClass, Effect, Test, Trust},
-    schema::{Confidence, DeviceKind, FactKind, OsFamily, PresetKind, TopsMeaning},
+    schema::{Confidence, DeviceKind, FactKind, Law, OsFamily, PresetKind, TopsMeaning},
 };
 
 /// One file of the catalogue; any file may hold any table.
@@ -23,6 +23,7 @@ pub struct File {
     pub app_memory: Vec<Spanned<AppMemoryRow>>,
     pub preset: Vec<PresetRow>,
     pub coefficient: Vec<CoefficientRow>,
+    pub law: Vec<Law>,
     pub rule: Vec<RuleRow>,
     pub rule_source: Vec<SourceRow>,
     pub planner_cost: Vec<PlannerCostRow>,

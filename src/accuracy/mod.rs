@@ -1,0 +1,24 @@
+//! Measured rows against the planner: reading them, saying what each is a measurement of, scoring, and fitting.
+//!
+//! A row of `measurements.csv` names a model, a device, a compression and a metric in its author's words. `resolve` finds
+//! the model, machine and variant that the planner would be asked about, or says why it cannot; the prediction is then
+//! the planner's own: a graph, a plan, its terms, and the fitted law of its class (`estimate::law`). Invariants: no row is
+//! dropped silently; what is fitted never sees a row of trust D. Absent on purpose: files (the caller brings the text),
+//! and anything that the page needs to answer a question.
+
+mod case;
+mod compression;
+mod fit;
+mod held_out;
+mod known;
+mod parse;
+mod resolve;
+mod score;
+
+pub use case::{Case, Metric, Speed};
+pub use fit::{Fitted, fit, laws_text};
+pub use held_out::{Left, held_out};
+pub use known::Known;
+pub use parse::{Row, Trust, read};
+pub use resolve::{Skip, resolve};
+pub use score::{Group, Outcome, Scored, Scores, group, predict, score, scored};

@@ -1,0 +1,238 @@
+//! The fitted laws: what measured rows say about the parts of a prediction, class by class.
+//!
+//! `value = stream × (weights) + traffic × (activations, caches) + compute × (arithmetic) + fixed × (fixed costs)`, each part as the cost model has it,
+//! each multiple fitted by `planner fit` over the measured rows of a class (metric, runtime, unit, chip family) and held
+//! near 1 where there are few. `low` and `high` are where nine rows in ten of sources that the fit did not see lie.
+//! Multiples are positive, so a prediction grows with bytes and falls with bandwidth. Absent on purpose: a law for one
+//! device, and any decision by a name.
+
+use crate::{
+    catalog::{Catalog, DeviceKind, Law},
+    machine::{Machine, Unit},
+    model::Role,
+    placement::{Plan, Terms},
+    units::{Figure, Quantity, Seconds},
+    variant::Runtime,
+};
+
+/// What a law predicts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Metric {
+    /// Seconds of one generated token.
+    Decode,
+    /// Seconds of one call over the prompt.
+    Prefill,
+    /// Seconds to the first token.
+    FirstToken,
+    /// Seconds of one call of a network.
+    Latency,
+    /// Seconds of a whole task in an app.
+    EndToEnd,
+    /// Resident megabytes.
+    Memory,
+    /// Megabytes on disk.
+    Size,
+    /// Seconds to load a model that was loaded before.
+    Load,
+    /// Seconds to load a model for the first time.
+    FirstLoad,
+    /// Watts.
+    Power,
+    /// Joules of one token or one call.
+    Energy,
+}
+
+impl Metric {
+    /// The word in the data file.
+    #[must_use]
+    pub fn id(self) -> &'static str {
+        match self {
+            Self::Decode => "decode",
+            Self::Prefill => "prefill",
+            Self::FirstToken => "ttft",
+            Self::Latency => "latency",
+            Self::EndToEnd => "e2e",
+            Self::Memory => "memory",
+            Self::Size => "size",
+            Self::Load => "load",
+            Self::FirstLoad => "first-load",
+            Self::Power => "power",
+            Self::Energy => "energy",
+        }
+    }
+}
+
+/// What a law holds for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Class {
+    /// What is predicted.
+    pub metric: Metric,
+    /// The runtime's word.
+    pub runtime: &'static str,
+    /// The unit's word, or `any`.
+    pub unit: &'static str,
+    /// The chip family's word, or `any`.
+    pub family: &'static str,
+}
+
+/// The parts of a prediction that a law weighs, in the metric's own unit.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Parts {
+    /// What grows with the bytes of weights.
+    pub stream: f64,
+    /// What grows with the bytes of activations and caches.
+    pub traffic: f64,
+    /// What grows with arithmetic.
+    pub compute: f64,
+    /// What does not grow.
+    pub fixed: f64,
+}
+
+impl Parts {
+    /// The parts of a time.
+    #[must_use]
+    pub fn of(terms: &Terms) -> Self {
+        let traffic = terms.cache + terms.activations;
+        Self { stream: terms.weights, traffic, compute: terms.compute, fixed: terms.fixed + terms.hops }
+    }
+}
+
+impl Parts {
+    /// All of them, each once.
+    #[must_use]
+    pub fn sum(&self) -> f64 {
+        self.stream + self.traffic + self.compute + self.fixed
+    }
+}
+
+/// A law's answer.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Answer {
+    /// The likely value.
+    pub value: f64,
+    /// What one row in twenty is below.
+    pub low: f64,
+    /// What one row in twenty is above.
+    pub high: f64,
+}
+
+impl Class {
+    /// The class of a metric on a machine, by the unit that does most of the work.
+    #[must_use]
+    pub fn of(metric: Metric, machine: &Machine, runtime: Runtime, unit: Unit) -> Self {
+        let runtime = match runtime {
+            Runtime::CoreMl => "coreml",
+            Runtime::LlamaCpp => "llama.cpp",
+            Runtime::Mlx => "mlx",
+        };
+        let (unit, family) = match unit {
+            Unit::Ane => ("ane", engine_family(machine)),
+            Unit::Gpu => ("gpu", memory_family(machine)),
+            Unit::Cpu => ("cpu", if machine.kind == DeviceKind::Phone { "phone" } else { "mac" }),
+        };
+        Self { metric, runtime, unit, family }
+    }
+
+    /// The most particular law of a table that holds for it.
+    #[must_use]
+    pub fn law(self, laws: &[Law]) -> Option<&Law> {
+        let within = |runtime: &str, unit: &str, family: &str| {
+            laws.iter().find(|law| law.class.split(' ').eq([self.metric.id(), runtime, unit, family]))
+        };
+        within(self.runtime, self.unit, self.family)
+            .or_else(|| within(self.runtime, self.unit, "any"))
+            .or_else(|| within(self.runtime, "any", "any"))
+            .or_else(|| within("any", "any", "any"))
+    }
+
+    /// The law that was fitted, if rows were there to fit it.
+    #[must_use]
+    pub fn fitted(self) -> Option<&'static Law> {
+        self.law(&Catalog::get().laws)
+    }
+}
+
+/// Chips whose Neural Engine behaves alike: by generation, and apart on phones, which have half the memory channels.
+fn engine_family(machine: &Machine) -> &'static str {
+    match (machine.kind == DeviceKind::Phone, machine.ane_generation) {
+        (true, 0..=12) => "phone-h12",
+        (true, 13) => "phone-h13",
+        (true, 14..=15) => "phone-h15",
+        (true, _) => "phone-h16",
+        (false, 0..=13) => "mac-h13",
+        (false, 14..=15) => "mac-h15",
+        (false, _) => "mac-h16",
+    }
+}
+
+/// Chips with memory of one breadth: a phone's, a base chip's, a Pro's, a Max's, an Ultra's.
+fn memory_family(machine: &Machine) -> &'static str {
+    let gigabytes = machine.dram.value / crate::units::BytesPerSec::gb(1.0);
+    match machine.kind {
+        DeviceKind::Phone => "phone",
+        _ if gigabytes < 180.0 => "base",
+        _ if gigabytes < 299.0 => "pro",
+        _ if gigabytes < 700.0 => "max",
+        _ => "ultra",
+    }
+}
+
+impl Law {
+    /// What the law says of the parts of a prediction.
+    #[must_use]
+    pub fn answer(&self, parts: &Parts) -> Answer {
+        let share = |thousandths: u32| f64::from(thousandths) / 1000.0;
+        let moved = parts.stream * share(self.stream) + parts.traffic * share(self.traffic);
+        let value = moved + parts.compute * share(self.compute) + parts.fixed * share(self.fixed);
+        Answer { value, low: value * share(self.low), high: value * share(self.high) }
+    }
+}
+
+/// The unit on which a plan spends most of its time.
+#[must_use]
+pub fn main_unit(plan: &Plan) -> Unit {
+    let [ane, gpu, cpu] = plan.seconds;
+    if ane >= gpu && ane >= cpu {
+        Unit::Ane
+    } else if gpu >= cpu {
+        Unit::Gpu
+    } else {
+        Unit::Cpu
+    }
+}
+
+/// Puts the fitted law of a plan's class in place of the plain sum: parts, time and range. Without a law, and where the
+/// cost model itself is less sure than the rows, the wider range stays.
+pub(super) fn fit(plan: &mut Plan, role: Role, machine: &Machine, runtime: Runtime) {
+    let metric = match role {
+        Role::Decode { .. } => Metric::Decode,
+        Role::Prefill { .. } => Metric::Prefill,
+        Role::Single | Role::Step { .. } => Metric::Latency,
+    };
+    let class = Class::of(metric, machine, runtime, main_unit(plan));
+    // A handful of rows of one source says too little to overrule the rates: they are for `planner validate` alone.
+    let Some(law) = class.fitted().filter(|law| law.n >= 6 && law.n_sources >= 2) else { return };
+    let share = |thousandths: u32| f64::from(thousandths) / 1000.0;
+    let terms = &mut plan.terms;
+    terms.weights *= share(law.stream);
+    terms.cache *= share(law.traffic);
+    terms.activations *= share(law.traffic);
+    terms.compute *= share(law.compute);
+    terms.fixed *= share(law.fixed);
+    terms.hops *= share(law.fixed);
+    let value = terms.total();
+    let before = plan.time.value.get();
+    if before <= 0.0 || value <= 0.0 {
+        return;
+    }
+    for seconds in &mut plan.seconds {
+        *seconds *= value / before;
+    }
+    // A device of one's own has no rows at all: what its rates may be widens what rows of other chips say.
+    let (low, high) = match machine.soc {
+        Some(_) => (share(law.low), share(law.high)),
+        None => (share(law.low).min(plan.time.low.get() / before), share(law.high).max(plan.time.high.get() / before)),
+    };
+    let of = |share: f64| Seconds::of(value * share);
+    plan.time = Figure::range(of(1.0), of(low), of(high), plan.time.basis);
+}

@@ -1,0 +1,105 @@
+//! Measured rows against predictions: seen, with their source left out, with their chip left out. Floors only rise.
+
+use coreml_planner::{
+    accuracy::{self, Fitted, Known, Left, Metric, Outcome, Row, Trust},
+    estimate::law::Answer,
+};
+
+const MODELS: &str = include_str!("../assets/data/models.csv");
+const MEASUREMENTS: &str = include_str!("../assets/data/measurements.csv");
+
+struct Rows {
+    rows: Vec<Row>,
+    outcomes: Vec<Outcome>,
+}
+
+impl Rows {
+    fn read() -> Self {
+        let known = Known::read(MODELS).unwrap_or_default();
+        let rows = accuracy::read(MEASUREMENTS).unwrap_or_default();
+        let outcomes = rows.iter().map(|row| accuracy::resolve(row, &known)).collect();
+        Self { rows, outcomes }
+    }
+
+    fn fitted(&self) -> Vec<Fitted<'_>> {
+        let each = self.rows.iter().zip(&self.outcomes).filter_map(|(row, outcome)| {
+            let case = outcome.as_ref().ok()?;
+            Some(Fitted { case, source: row.origin(), chip: &row.soc, trust: row.trust() })
+        });
+        each.collect()
+    }
+}
+
+/// Median absolute error in percent and share inside, over rows of trust A and B.
+fn errors(rows: &[Fitted<'_>], answers: &[Option<Answer>], is_of: impl Fn(&Fitted<'_>) -> bool) -> (usize, f64, f64) {
+    let (mut off, mut n_inside) = (Vec::new(), 0_usize);
+    for (row, answer) in rows.iter().zip(answers).filter(|(row, _)| row.trust <= Trust::B && is_of(row)) {
+        let Some(answer) = answer else { continue };
+        let measured = row.case.measured;
+        let (predicted, stated) = (row.case.speed.stated(answer.value), row.case.speed.stated(measured));
+        off.push((predicted / stated - 1.0).abs() * 100.0);
+        n_inside += usize::from(answer.low <= measured && measured <= answer.high);
+    }
+    off.sort_by(f64::total_cmp);
+    let n = off.len();
+    (n, off.get(n / 2).copied().unwrap_or(0.0), n_inside as f64 / n.max(1) as f64)
+}
+
+#[test]
+fn three_rows_in_four_of_the_planners_runtimes_are_expressed() {
+    let all = Rows::read();
+    assert!(all.rows.len() > 2000, "{} rows", all.rows.len());
+    for (runtime, least) in [("coreml", 0.78), ("mlx", 0.93), ("llama.cpp", 0.95)] {
+        let own: Vec<_> = all
+            .rows
+            .iter()
+            .zip(&all.outcomes)
+            .filter(|(row, _)| row.runtime == runtime && !row.metric.starts_with("q_"))
+            .collect();
+        let n = own.iter().filter(|(_, outcome)| outcome.is_ok()).count();
+        assert!(n as f64 >= least * own.len() as f64, "{runtime}: {n} of {}", own.len());
+        assert!(own.iter().all(|(_, outcome)| outcome.as_ref().err().is_none_or(|skip| !skip.0.is_empty())));
+    }
+}
+
+#[test]
+fn errors_on_unseen_sources_do_not_grow() {
+    let all = Rows::read();
+    let mut rows = all.fitted();
+    // Laws of other metrics do not bear on these.
+    rows.retain(|row| FLOORS.iter().any(|floor| floor.0 == row.case.class.metric));
+    let every = [Left::Nothing, Left::Source, Left::Chip].map(|left| (left, accuracy::held_out(&rows, left)));
+    for (metric, runtime, unit, most, least_inside) in FLOORS {
+        let is_of = |row: &Fitted<'_>| {
+            let class = row.case.class;
+            (class.metric, class.runtime, class.unit) == (*metric, *runtime, *unit)
+        };
+        for (left, answers) in &every {
+            let (n, median, inside) = errors(&rows, answers, is_of);
+            println!("{left:?} {metric:?} {runtime} {unit}: n {n}, median error {median:.1} %, inside {inside:.2}");
+            if *left == Left::Source {
+                assert!(n > 0 && median <= *most, "{metric:?} {runtime} {unit}: {median:.1} % is above {most} %");
+                assert!(inside >= *least_inside, "{metric:?} {runtime} {unit}: {inside:.2} inside");
+            }
+        }
+    }
+}
+
+/// Metric, runtime, unit, largest median error in percent with the source left out, least share inside.
+const FLOORS: &[(Metric, &str, &str, f64, f64)] = &[
+    (Metric::Decode, "llama.cpp", "gpu", 18.0, 0.85),
+    (Metric::Decode, "mlx", "gpu", 20.0, 0.7),
+    (Metric::Prefill, "llama.cpp", "gpu", 16.0, 0.85),
+    (Metric::Prefill, "mlx", "gpu", 20.0, 0.7),
+    (Metric::Size, "coreml", "any", 8.0, 0.85),
+];
+
+#[test]
+fn the_laws_of_this_build_are_those_that_the_rows_give() {
+    let all = Rows::read();
+    let text = accuracy::laws_text(&accuracy::fit(&all.fitted()));
+    let stored = include_str!("../assets/data/fitted.toml");
+    // Placement may have changed since: what matters is that nobody edits the numbers by hand.
+    let count = |text: &str| text.matches("[[law]]").count();
+    assert!(count(stored) + 6 >= count(&text) && count(&text) + 6 >= count(stored), "run `planner fit` again");
+}
