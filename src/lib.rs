@@ -16,6 +16,7 @@ pub mod catalog;
 pub mod chart;
 pub mod desk;
 pub mod estimate;
+pub mod evidence;
 pub mod fixes;
 pub mod format;
 pub mod lower;

@@ -14,9 +14,13 @@ use std::{
 
 use coreml_planner::{
     estimate::Subject,
+    evidence,
     format::{self, Limits},
     machine,
-    report::place::{self, FunctionPlace, OpPlace},
+    report::{
+        evidence::Evidence,
+        place::{self, FunctionPlace, OpPlace},
+    },
     scenario::{DeviceRef, Units},
     variant::Storage,
 };
@@ -195,4 +199,29 @@ fn a_larger_collection_keeps_its_floor() {
     assert!(board.percent("unit, probe") >= 99.0);
     assert!(board.percent("eligible, probe") >= 99.0);
     assert!(board.pairs_percent() >= 99.0);
+}
+
+#[test]
+fn a_measured_plan_becomes_a_case_that_the_scoreboard_reads() {
+    let tests = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests");
+    let packages = tests.join("placement/packages");
+    let name = "g06_while_pos.mlpackage.zip";
+    let package = format::open(files::open_path(&packages.join(name)).expect("the package"), &Limits::default());
+    let model = package.expect("a package that opens").model.at_default_shapes();
+    let device = DeviceRef::Known { id: "macbook-air-m4".to_owned(), ram_gib: None };
+    let machine = machine::resolve(&device, 26).expect("a known device");
+    let plan = evidence::read(&fs::read(tests.join("evidence/script.json")).expect("a sample")).expect("a plan");
+    let subject = Subject::new(&model, &machine, true);
+    let variant = subject.own_variant();
+    let stored = Storage::of(&model).store(&variant);
+    let cases = Evidence::new(&subject, &variant, &stored, Units::CpuAndNe, &plan).cases(name, "macbook-air-m4");
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("measured-case");
+    fs::create_dir_all(&folder).expect("a folder");
+    fs::write(folder.join("cases.json"), serde_json::to_string(&cases).expect("JSON")).expect("a file");
+    let board = score(&folder, &packages);
+    assert_eq!(board.scores.get("unit, measured"), Some(&(14, 15)), "{:?}", board.wrong);
+    assert_eq!(board.scores.get("eligible, measured"), Some(&(15, 15)));
+    // One operation has no counterpart, so the case says nothing about the whole.
+    assert_eq!(board.scores.get("label"), None);
+    assert_eq!(board.wrong.len(), 1, "the unit of post_relu1: {:?}", board.wrong);
 }

@@ -8,6 +8,7 @@
 
 use coreml_planner::{
     estimate::Subject,
+    evidence,
     machine::{self, Machine, Unit},
     model::{DType, FunctionBuilder, Literal, Model, OpKind, Role, ValueId},
     placement,
@@ -147,4 +148,43 @@ fn the_planner_s_estimates_are_reproduced() {
     let mean = 100.0 * sum / f64::from(n);
     println!("M1 per operation: {n} estimates, mean error {mean:.3} %, worst {:.2} %", 100.0 * worst);
     assert!(n > 460 && worst < 0.01);
+}
+
+/// The dump as the JSON of the planner's own script: it has no names of results.
+fn measured(rows: &[Row<'_>]) -> evidence::MeasuredPlan {
+    let op = |row: &Row<'_>| {
+        let unit = match row.unit {
+            Unit::Ane => "ane",
+            Unit::Gpu => "gpu",
+            Unit::Cpu => "cpu",
+        };
+        format!(r#"{{"outputs": [], "op": "ios17.{}", "preferred": "{unit}"}}"#, row.op)
+    };
+    let ops: Vec<String> = rows.iter().map(op).collect();
+    let text = format!(
+        r#"{{"schema": "coreml-planner/measured-plan/1", "functions": [{{"name": "main", "ops": [{}]}}]}}"#,
+        ops.join(",")
+    );
+    evidence::read(text.as_bytes()).expect("a plan")
+}
+
+#[test]
+fn the_measured_plan_is_found_again_without_a_single_name() {
+    let mut rows = rows();
+    let (model, machine) = (graph(&rows), m1());
+    let subject = Subject::new(&model, &machine, true);
+    let variant = subject.own_variant();
+    let placed = subject.place(&variant, &Storage::of(&model).store(&variant), Units::All);
+    let ops = &placed.first().expect("one function").ops;
+    let agreement = |rows: &[Row<'_>]| {
+        let plan = measured(rows);
+        let paired = evidence::pair(ops, &plan.functions[0].ops);
+        evidence::agree(ops, &plan.functions[0].ops, &paired)
+    };
+    let all = agreement(&rows);
+    assert_eq!((all.n_counted, all.n_same, all.share_of_ops()), (119, 119, Some(1.0)));
+    assert_eq!(all.share_of_cost(), None, "the plan states no cost");
+    rows[60].unit = Unit::Gpu;
+    let most = agreement(&rows);
+    assert_eq!((most.n_counted, most.n_same), (119, 118));
 }

@@ -104,6 +104,27 @@ pub enum Label {
     Gpu,
 }
 
+impl Label {
+    /// The word for operations by [`Unit::idx`].
+    #[must_use]
+    pub fn of(n_ops: [u64; 3]) -> Self {
+        let [ane, gpu, cpu] = n_ops;
+        let total = ane + gpu + cpu;
+        // In whole operations: 99 % of 100 are 99.
+        if total > 0 && ane * 100 >= total * 99 {
+            Self::Ane
+        } else if total > 0 && ane * 100 >= total * 80 {
+            Self::MostlyAne
+        } else if ane > 0 {
+            Self::Mixed
+        } else if gpu > cpu {
+            Self::Gpu
+        } else {
+            Self::Cpu
+        }
+    }
+}
+
 /// Gathers what there is to say about a plan.
 #[must_use]
 pub fn place(
@@ -178,7 +199,7 @@ impl Teller<'_> {
             run.n_ops = own.iter().map(|op| u64::from(op.times)).sum();
             run.cost_share = own.iter().map(|op| op.cost_share).sum();
         }
-        placed.label = label(placed.n_ops);
+        placed.label = Label::of(placed.n_ops);
         placed
     }
 
@@ -343,22 +364,5 @@ fn extend(placed: &mut Placed, unit: Unit, first: usize, machine: &Machine) {
             };
             placed.runs.push(Run { unit, ops: first..end, n_ops: 0, cost_share: 0.0, boundary });
         }
-    }
-}
-
-fn label(n_ops: [u64; 3]) -> Label {
-    let [ane, gpu, cpu] = n_ops;
-    let total = ane + gpu + cpu;
-    // In whole operations: 99 % of 100 are 99.
-    if total > 0 && ane * 100 >= total * 99 {
-        Label::Ane
-    } else if total > 0 && ane * 100 >= total * 80 {
-        Label::MostlyAne
-    } else if ane > 0 {
-        Label::Mixed
-    } else if gpu > cpu {
-        Label::Gpu
-    } else {
-        Label::Cpu
     }
 }

@@ -142,6 +142,12 @@ pub struct SummaryPlace {
 /// The document of one variant on one choice of units.
 #[must_use]
 pub fn document(subject: &Subject<'_>, variant: &Variant, stored: &Stored, units: Units) -> PlaceDocument {
+    document_of(subject, variant, units, &subject.place(variant, stored, units))
+}
+
+/// The document of functions that are placed already.
+#[must_use]
+pub fn document_of(subject: &Subject<'_>, variant: &Variant, units: Units, placed: &[Placed]) -> PlaceDocument {
     let machine = subject.machine;
     PlaceDocument {
         schema: "coreml-planner/place/1",
@@ -151,7 +157,7 @@ pub fn document(subject: &Subject<'_>, variant: &Variant, stored: &Stored, units
         units: units.id(),
         variant: variant.id(),
         loads: subject.loads_on(variant),
-        functions: subject.place(variant, stored, units).iter().map(function).collect(),
+        functions: placed.iter().map(function).collect(),
     }
 }
 
@@ -216,7 +222,7 @@ fn reason(why: &Why) -> Option<ReasonPlace> {
     })
 }
 
-fn unit(unit: Unit) -> &'static str {
+pub(super) fn unit(unit: Unit) -> &'static str {
     match unit {
         Unit::Ane => "ane",
         Unit::Gpu => "gpu",
@@ -232,7 +238,7 @@ fn certainty(certainty: Certainty) -> &'static str {
     }
 }
 
-fn label(label: Label) -> &'static str {
+pub(super) fn label(label: Label) -> &'static str {
     match label {
         Label::Ane => "ane",
         Label::MostlyAne => "mostly_ane",

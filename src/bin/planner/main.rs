@@ -6,6 +6,7 @@
 
 mod accuracy;
 mod compare;
+mod evidence;
 mod files;
 mod find;
 mod place;
@@ -33,6 +34,8 @@ usage
   planner plan (--preset ID | PATH | --link LINK) --device ID [options] [--json]
   planner place (--preset ID | PATH) --device ID [options] [--json]   where each operation lands, why, what to do
   planner place … --fix RECIPE [--json]   what a recipe would change, before and after
+  planner evidence PATH PLAN --device ID [--os N] [--units U] [--json | --label]   lays a plan that Core ML made on a
+                                        Mac (assets/scripts/compute_plan.py) over the prediction; --label: as a test case
   planner recipes [ID] [--json]           recipes for what keeps operations off the Neural Engine
   planner compare (--preset ID | PATH) [--variant ID] [--every-os] [--json]   the same on every chip
   planner take (--preset ID | PATH | --link LINK) --device ID [options] [--out FOLDER]   scripts for the plan
@@ -113,6 +116,7 @@ fn run(args: impl Iterator<Item = OsString> + 'static) -> Result<(), Stop> {
         "inspect" => inspect(&mut parser),
         "plan" => plan(&mut parser),
         "place" => place::place(&mut parser),
+        "evidence" => evidence::evidence(&mut parser),
         "recipes" => place::recipes(&mut parser),
         "compare" => compare::compare(&mut parser),
         "take" => take(&mut parser),
@@ -207,10 +211,26 @@ struct PlanArgs {
     out: Option<PathBuf>,
     every_os: bool,
     fix: Option<String>,
+    measured: Option<PathBuf>,
+    label: bool,
     json: bool,
 }
 
+/// What stands without a name on the command line.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Positional {
+    /// A model.
+    Model,
+    /// A model and a measured plan.
+    ModelAndPlan,
+}
+
 fn plan_args(parser: &mut Parser) -> Result<PlanArgs, Stop> {
+    args_with(parser, Positional::Model)
+}
+
+fn args_with(parser: &mut Parser, positional: Positional) -> Result<PlanArgs, Stop> {
+    let with_plan = positional == Positional::ModelAndPlan;
     let mut args = PlanArgs::default();
     while let Some(arg) = parser.next()? {
         match arg {
@@ -231,7 +251,9 @@ fn plan_args(parser: &mut Parser) -> Result<PlanArgs, Stop> {
             Arg::Long("every-os") => args.every_os = true,
             Arg::Long("out") => args.out = Some(PathBuf::from(parser.value()?)),
             Arg::Long("json") => args.json = true,
+            Arg::Long("label") if with_plan => args.label = true,
             Arg::Value(value) if args.path.is_none() => args.path = Some(PathBuf::from(value)),
+            Arg::Value(value) if with_plan && args.measured.is_none() => args.measured = Some(PathBuf::from(value)),
             other => return Err(other.unexpected().into()),
         }
     }
