@@ -61,27 +61,34 @@ fn rules_of(model: &Model, machine: &Machine) -> Vec<&'static str> {
     rules
 }
 
+/// The graph of a recipe that does not cut it.
+fn only(parts: Vec<Model>) -> Model {
+    let [model] = <[Model; 1]>::try_from(parts).unwrap_or_else(|parts| panic!("{} parts", parts.len()));
+    model
+}
+
 /// The recipe applies, the rule is no longer named, and the graph is sound.
 fn check(model: &Model, machine: &Machine, recipe: &str, rule: &str) -> Model {
     let before = rules_of(model, machine);
     assert!(before.contains(&rule), "{recipe}: {rule} is not among {before:?}");
-    let target = Target { longest: machine.ane_max_width };
+    let target = Target { longest: machine.ane_max_width, ..Target::default() };
     let change = fixes::apply(model, recipe, target).unwrap_or_else(|why| panic!("{recipe}: {why:?}"));
     assert!(change.n_changed > 0);
-    check_sound(&change.model);
-    let after = rules_of(&change.model, machine);
+    let changed = only(change.parts);
+    check_sound(&changed);
+    let after = rules_of(&changed, machine);
     assert!(!after.contains(&rule), "{recipe}: {rule} is still among {after:?}");
-    change.model
+    changed
 }
 
 #[test]
 fn every_recipe_is_either_tried_or_says_why_not() {
     let model = preset("resnet-18");
     for recipe in &Recipes::get().recipe {
-        match fixes::apply(&model, &recipe.id, Target { longest: 16_384 }) {
+        match fixes::apply(&model, &recipe.id, Target { longest: 16_384, ..Target::default() }) {
             Ok(change) => {
                 assert!(fixes::is_expressible(&recipe.id) || change.units.is_some(), "{}", recipe.id);
-                check_sound(&change.model);
+                check_sound(&only(change.parts));
             }
             Err(why) => {
                 assert_ne!(why, NotApplied::Unknown, "{} is a recipe", recipe.id);
@@ -90,7 +97,7 @@ fn every_recipe_is_either_tried_or_says_why_not() {
             }
         }
     }
-    let unknown = fixes::apply(&model, "wishful-thinking", Target { longest: 16_384 });
+    let unknown = fixes::apply(&model, "wishful-thinking", Target { longest: 16_384, ..Target::default() });
     assert_eq!(unknown.map(|change| change.n_changed), Err(NotApplied::Unknown));
 }
 
@@ -208,8 +215,8 @@ fn attention_written_out_keeps_its_result() {
         let y = builder.op(OpKind::ScaledDotProductAttention, &inputs, DType::Fp16, &[1, 8, 256, 64]);
         builder.op(OpKind::Reshape, &[("x", y)], DType::Fp16, &SHAPE)
     });
-    let change = fixes::apply(&model, "plain-attention", Target { longest: 16_384 });
-    let changed = change.unwrap_or_else(|why| panic!("{why:?}")).model;
+    let change = fixes::apply(&model, "plain-attention", Target { longest: 16_384, ..Target::default() });
+    let changed = only(change.unwrap_or_else(|why| panic!("{why:?}")).parts);
     check_sound(&changed);
     assert_eq!(count(&changed, OpKind::ScaledDotProductAttention), 0);
     assert_eq!((count(&changed, OpKind::Matmul), count(&changed, OpKind::Softmax)), (2, 1));
@@ -227,4 +234,116 @@ fn the_document_tells_before_from_after() {
     assert!(what_if::text(&document).contains("Predicted, not measured"));
     let refused = what_if::what_if(&model, &machine, true, None, Units::CpuAndNe, "unroll");
     assert!(refused.is_err_and(|why| why.contains("convert again")));
+}
+
+/// A stack of `n` layers, each with a matrix of 64 MiB in half precision, and what each part may have.
+fn stack(n: usize) -> Model {
+    let mut model = Model { name: "stack".to_owned(), ..Model::default() };
+    let mut f = FunctionBuilder::new(&mut model, "main", Role::Single);
+    let shape = [1, 4096, 1, 64];
+    let mut x = f.input("x", DType::Fp16, &shape);
+    let mask = f.input("mask", DType::Fp16, &shape);
+    for _ in 0..n {
+        let kernel = f.weight("kernel", DType::Fp16, &[8192, 4096, 1, 1]);
+        let back = f.weight("back", DType::Fp16, &[4096, 8192, 1, 1]);
+        let wide = f.op(OpKind::Conv, &[("x", x), ("weight", kernel)], DType::Fp16, &[1, 8192, 1, 64]);
+        let active = f.op(OpKind::Relu, &[("x", wide)], DType::Fp16, &[1, 8192, 1, 64]);
+        let narrow = f.op(OpKind::Conv, &[("x", active), ("weight", back)], DType::Fp16, &shape);
+        let masked = f.op(OpKind::Mul, &[("x", narrow), ("y", mask)], DType::Fp16, &shape);
+        x = f.op(OpKind::Add, &[("x", masked), ("y", x)], DType::Fp16, &shape);
+    }
+    f.finish(&[x]);
+    model
+}
+
+fn split(model: &Model, largest_file: u64) -> Result<Vec<Model>, NotApplied> {
+    let stored: Vec<u64> = stored(model).weights.iter().map(|weight| weight.bytes).collect();
+    let target = Target { longest: 16_384, largest_file, stored: &stored };
+    fixes::apply(model, "split-model", target).map(|change| change.parts)
+}
+
+fn stored(model: &Model) -> coreml_planner::variant::Stored {
+    let machine = machine("macbook-air-m4", 26);
+    let variant = Subject::new(model, &machine, true).own_variant();
+    Storage::of(model).store(&variant)
+}
+
+#[test]
+fn a_model_above_the_loader_s_bound_is_cut_between_layers_and_its_parts_run_on_the_neural_engine() {
+    let model = stack(20);
+    let machine = machine("macbook-air-m4", 26);
+    let place = |model: &Model| {
+        let subject = Subject::new(model, &machine, true);
+        let variant = subject.own_variant();
+        place::document(&subject, &variant, &Storage::of(model).store(&variant), Units::CpuAndNe)
+    };
+    let stays_off = |model: &Model| {
+        let function = place(model).functions.remove(0);
+        function.summary.ane_ops == 0
+    };
+    assert!(stays_off(&model), "2.7 GB of weights stay off the Neural Engine");
+    let parts = split(&model, 1_900_000_000).unwrap_or_else(|why| panic!("{why:?}"));
+    assert_eq!(parts.len(), 2);
+    for part in &parts {
+        check_sound(part);
+        assert!(stored(part).weight_file <= 1_900_000_000);
+        assert!(!stays_off(part), "{} is still off the Neural Engine", part.name);
+        let function = &part.functions[0];
+        // Between layers, one tensor passes; the mask goes to both.
+        assert_eq!((function.inputs.len(), function.outputs.len()), (2, 1), "{}", part.name);
+    }
+    let n_ops: usize = parts.iter().map(|part| part.functions[0].ops().count()).sum();
+    assert_eq!(n_ops, model.functions[0].ops().count(), "each operation is in one part");
+    assert_eq!(stored(&parts[0]).payload + stored(&parts[1]).payload, stored(&model).payload, "and each weight");
+}
+
+#[test]
+fn layers_that_repeat_are_cut_between_copies_with_their_slices_of_the_cache() {
+    let model = preset("llama-3.2-3b");
+    let parts = split(&model, 1_900_000_000).unwrap_or_else(|why| panic!("{why:?}"));
+    assert_eq!(parts.len(), 4, "6.4 GB, and the table of words in the first and the last part");
+    let bytes_of_states = |model: &Model| -> u64 {
+        let function = &model.functions[0];
+        function.states.iter().filter_map(|id| function.tensor(*id)).map(|tensor| tensor.bytes()).sum()
+    };
+    let count_ops = |model: &Model| -> Vec<u64> {
+        model.functions.iter().map(|function| function.ops().map(|(times, _)| u64::from(times)).sum()).collect()
+    };
+    let mut n_ops = vec![0; model.functions.len()];
+    for part in &parts {
+        check_sound(part);
+        assert!(stored(part).weight_file <= 1_900_000_000, "{}", part.name);
+        for (sum, own) in n_ops.iter_mut().zip(count_ops(part)) {
+            *sum += own;
+        }
+    }
+    assert_eq!(n_ops, count_ops(&model));
+    assert_eq!(
+        parts.iter().map(bytes_of_states).sum::<u64>(),
+        bytes_of_states(&model),
+        "no slice of the cache is lost"
+    );
+}
+
+#[test]
+fn what_cannot_be_cut_says_so() {
+    let small = stack(2);
+    assert_eq!(split(&small, 1_900_000_000).map(|parts| parts.len()), Err(NotApplied::NothingToChange));
+    assert_eq!(split(&small, 0).map(|parts| parts.len()), Err(NotApplied::NothingToChange), "there is no bound");
+    // One tensor is larger than a part may be.
+    assert_eq!(split(&small, 1_000_000).map(|parts| parts.len()), Err(NotApplied::NeedsSource));
+    // A state that every layer reads would have to be in both parts.
+    let mut shared = Model { name: "shared".to_owned(), ..Model::default() };
+    let mut f = FunctionBuilder::new(&mut shared, "main", Role::Single);
+    let shape = [1, 4096, 1, 64];
+    let mut x = f.input("x", DType::Fp16, &shape);
+    let state = f.state("state", DType::Fp16, &shape);
+    for _ in 0..4 {
+        let kernel = f.weight("kernel", DType::Fp16, &[4096, 4096, 1, 1]);
+        let held = f.op(OpKind::ReadState, &[("input", state)], DType::Fp16, &shape);
+        let y = f.op(OpKind::Conv, &[("x", x), ("weight", kernel)], DType::Fp16, &shape);
+        x = f.op(OpKind::Add, &[("x", y), ("y", held)], DType::Fp16, &shape);
+    }
+    f.finish(&[x]);
+    assert_eq!(split(&shared, 80_000_000).map(|parts| parts.len()), Err(NotApplied::NeedsSource));
 }

@@ -25,7 +25,7 @@ fn is_tail(kind: OpKind) -> bool {
 }
 
 /// `host-tail`: sorting, picking and casts at the end go; what they read is returned instead.
-pub(super) fn cut_tail(model: &mut Model, _: Target) -> u64 {
+pub(super) fn cut_tail(model: &mut Model, _: Target<'_>) -> u64 {
     let names = model.names.clone();
     let mut n = 0;
     for function in &mut model.functions {
@@ -73,7 +73,7 @@ fn readers(function: &Function) -> Vec<u32> {
 }
 
 /// `host-lookup`: rows that are picked from a stored table by an input become an input.
-pub(super) fn look_up_outside(model: &mut Model, _: Target) -> u64 {
+pub(super) fn look_up_outside(model: &mut Model, _: Target<'_>) -> u64 {
     let names = model.names.clone();
     let mut n = 0;
     for function in &mut model.functions {
@@ -120,7 +120,7 @@ fn drop_unread(function: &mut Function) {
 }
 
 /// `precompute`: what depends on constants only becomes a constant.
-pub(super) fn precompute(model: &mut Model, _: Target) -> u64 {
+pub(super) fn precompute(model: &mut Model, _: Target<'_>) -> u64 {
     let mut n = 0;
     for function in &mut model.functions {
         n += each_op(function, |function, op| {
@@ -158,7 +158,7 @@ pub(super) fn precompute(model: &mut Model, _: Target) -> u64 {
 }
 
 /// `broadcast`: copies along an axis go where only arithmetic reads them.
-pub(super) fn broadcast(model: &mut Model, _: Target) -> u64 {
+pub(super) fn broadcast(model: &mut Model, _: Target<'_>) -> u64 {
     let names = model.names.clone();
     let mut n = 0;
     for function in &mut model.functions {
@@ -193,7 +193,7 @@ pub(super) fn broadcast(model: &mut Model, _: Target) -> u64 {
 }
 
 /// `triangular`: a running sum becomes a product with a constant matrix.
-pub(super) fn triangular(model: &mut Model, _: Target) -> u64 {
+pub(super) fn triangular(model: &mut Model, _: Target<'_>) -> u64 {
     let mut n = 0;
     let mut names = std::mem::take(&mut model.names);
     let mut made = Vec::new();
@@ -220,7 +220,7 @@ pub(super) fn triangular(model: &mut Model, _: Target) -> u64 {
 }
 
 /// `plain-attention`: the attention operation becomes product, sum, softmax and product.
-pub(super) fn plain_attention(model: &mut Model, _: Target) -> u64 {
+pub(super) fn plain_attention(model: &mut Model, _: Target<'_>) -> u64 {
     let mut names = std::mem::take(&mut model.names);
     let mut n = 0;
     for function in &mut model.functions {
@@ -264,7 +264,7 @@ pub(super) fn plain_attention(model: &mut Model, _: Target) -> u64 {
 }
 
 /// `approximate`: functions that the engine lacks become polynomials: three products, an absolute value, a sum.
-pub(super) fn approximate(model: &mut Model, _: Target) -> u64 {
+pub(super) fn approximate(model: &mut Model, _: Target<'_>) -> u64 {
     let mut names = std::mem::take(&mut model.names);
     let mut n = 0;
     for function in &mut model.functions {
@@ -303,7 +303,7 @@ pub(super) fn approximate(model: &mut Model, _: Target) -> u64 {
 }
 
 /// `split-head`: a layer with more outputs than the engine takes becomes several, each returned on its own.
-pub(super) fn split_heads(model: &mut Model, target: Target) -> u64 {
+pub(super) fn split_heads(model: &mut Model, target: Target<'_>) -> u64 {
     let names = model.names.clone();
     let mut weights = std::mem::take(&mut model.weights);
     let mut n = 0;

@@ -1,11 +1,12 @@
 //! Applies a recipe to a graph, so that its plan can be predicted before anyone writes the change.
 //!
 //! A recipe that only changes types, weights or a few operations can be applied here; one that needs the source of the
-//! network says so. Invariants: the change is made on a copy; what comes out is a graph like any other, with operations
+//! network says so. Invariants: the change is made on a copy; what comes out are graphs like any other, with operations
 //! in order and every id in its table; nothing is applied by halves. Absent on purpose: placement and words of plans
 //! (`placement`, `report`), and file sizes, which only a conversion settles.
 
 mod graph;
+mod split;
 mod types;
 mod weights;
 
@@ -17,11 +18,11 @@ use crate::{
 /// A graph with a recipe applied.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Change {
-    /// The graph.
-    pub model: Model,
+    /// The graph; several when the recipe cuts it into models of their own, which run one after the other.
+    pub parts: Vec<Model>,
     /// Compute units that the recipe asks for, if it does.
     pub units: Option<Units>,
-    /// Operations, tensors or weights that changed.
+    /// Operations, tensors or weights that changed; parts, when the model is cut.
     pub n_changed: u64,
 }
 
@@ -39,20 +40,25 @@ pub enum NotApplied {
 }
 
 /// What the change has to keep to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Target {
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Target<'a> {
     /// The longest width or height that the Neural Engine takes.
     pub longest: u64,
+    /// The largest weight file that it takes; 0 when there is no bound.
+    pub largest_file: u64,
+    /// Bytes that each weight takes in the file, copies included, in the variant that is planned.
+    pub stored: &'a [u64],
 }
 
 /// Whether a recipe can be applied to graphs at all.
 #[must_use]
 pub fn is_expressible(recipe: &str) -> bool {
-    matches!(kind(recipe), Kind::Graph(_))
+    matches!(kind(recipe), Kind::Graph(_) | Kind::Split)
 }
 
 enum Kind {
-    Graph(fn(&mut Model, Target) -> u64),
+    Graph(fn(&mut Model, Target<'_>) -> u64),
+    Split,
     Units,
     Other(NotApplied),
 }
@@ -72,11 +78,12 @@ fn kind(recipe: &str) -> Kind {
         "triangular" => graph::triangular,
         "plain-attention" => graph::plain_attention,
         "approximate" => graph::approximate,
+        "split-model" => return Kind::Split,
         "units" => return Kind::Units,
-        "image-scale" | "mask-float" | "split-model" | "split-length" | "bc1s" | "fold-rank" | "conv-2d"
-        | "conv-factors" | "static-weight" | "depthwise-2d" | "one-hot" | "mask-write" | "state-pattern"
-        | "state-width" | "fixed-shapes" | "static-slices" | "scale-after" | "unroll" | "pad-in-conv"
-        | "upsample-two" | "pool-stages" | "merge-models" => return Kind::Other(NotApplied::NeedsSource),
+        "image-scale" | "mask-float" | "split-length" | "bc1s" | "fold-rank" | "conv-2d" | "conv-factors"
+        | "static-weight" | "depthwise-2d" | "one-hot" | "mask-write" | "state-pattern" | "state-width"
+        | "fixed-shapes" | "static-slices" | "scale-after" | "unroll" | "pad-in-conv" | "upsample-two"
+        | "pool-stages" | "merge-models" => return Kind::Other(NotApplied::NeedsSource),
         "buffers" | "device" | "measure" | "target" | "stable-softplus" | "safe-norm" => {
             return Kind::Other(NotApplied::NotAboutPlacement);
         }
@@ -85,7 +92,7 @@ fn kind(recipe: &str) -> Kind {
 }
 
 /// Applies a recipe to a copy of the graph.
-pub fn apply(model: &Model, recipe: &str, target: Target) -> Result<Change, NotApplied> {
+pub fn apply(model: &Model, recipe: &str, target: Target<'_>) -> Result<Change, NotApplied> {
     match kind(recipe) {
         Kind::Graph(change) => {
             let mut model = model.clone();
@@ -93,9 +100,14 @@ pub fn apply(model: &Model, recipe: &str, target: Target) -> Result<Change, NotA
             if n_changed == 0 {
                 return Err(NotApplied::NothingToChange);
             }
-            Ok(Change { model, units: None, n_changed })
+            Ok(Change { parts: vec![model], units: None, n_changed })
         }
-        Kind::Units => Ok(Change { model: model.clone(), units: Some(Units::CpuAndNe), n_changed: 1 }),
+        Kind::Split => {
+            let parts = split::split(model, target.stored, target.largest_file)?;
+            let n_changed = parts.len() as u64;
+            Ok(Change { parts, units: None, n_changed })
+        }
+        Kind::Units => Ok(Change { parts: vec![model.clone()], units: Some(Units::CpuAndNe), n_changed: 1 }),
         Kind::Other(why) => Err(why),
     }
 }

@@ -5,7 +5,7 @@ use crate::model::{DType, Def, Encoding, Function, Model, OpKind, Part, PartRole
 use super::{Target, each_op, redirect};
 
 /// `fp16`: every fp32 result, constant and weight becomes fp16; inputs and outputs stay as they are.
-pub(super) fn to_half(model: &mut Model, _: Target) -> u64 {
+pub(super) fn to_half(model: &mut Model, _: Target<'_>) -> u64 {
     let mut n = 0;
     for function in &mut model.functions {
         let mut kept: Vec<ValueId> = function.outputs.clone();
@@ -32,7 +32,7 @@ pub(super) fn to_half(model: &mut Model, _: Target) -> u64 {
 }
 
 /// `fp16-io`: fp32 inputs and outputs become fp16, and the casts beside them go.
-pub(super) fn half_interface(model: &mut Model, _: Target) -> u64 {
+pub(super) fn half_interface(model: &mut Model, _: Target<'_>) -> u64 {
     let mut n = 0;
     for function in &mut model.functions {
         let interface: Vec<ValueId> = function.inputs.iter().chain(&function.outputs).copied().collect();

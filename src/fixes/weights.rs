@@ -8,7 +8,7 @@ use super::Target;
 const GROUP: u64 = 16;
 
 /// `palettize`: scales for blocks become tables for groups of channels, with as many bits.
-pub(super) fn palettize_blocks(model: &mut Model, _: Target) -> u64 {
+pub(super) fn palettize_blocks(model: &mut Model, _: Target<'_>) -> u64 {
     let mut n = 0;
     for weight in &mut model.weights {
         let Encoding::Linear { bits, granularity: Granularity::PerBlock(_) } = weight.encoding else { continue };
@@ -24,7 +24,7 @@ pub(super) fn palettize_blocks(model: &mut Model, _: Target) -> u64 {
 }
 
 /// `group-fallback`: tables of single half-precision elements instead of vectors or 8-bit entries.
-pub(super) fn plain_tables(model: &mut Model, _: Target) -> u64 {
+pub(super) fn plain_tables(model: &mut Model, _: Target<'_>) -> u64 {
     let mut n = 0;
     for weight in &mut model.weights {
         if let Encoding::Palettized { vector, int8_table, .. } = &mut weight.encoding
@@ -38,7 +38,7 @@ pub(super) fn plain_tables(model: &mut Model, _: Target) -> u64 {
 }
 
 /// `skip-layer`: palettized weights with large kernels become dense again.
-pub(super) fn decompress_odd(model: &mut Model, _: Target) -> u64 {
+pub(super) fn decompress_odd(model: &mut Model, _: Target<'_>) -> u64 {
     let mut n = 0;
     for weight in &mut model.weights {
         let is_large = weight.shape.iter().skip(2).any(|size| *size > 7);

@@ -84,6 +84,20 @@ fn state_width(function: &Function) -> u64 {
     common
 }
 
+/// The largest weight file that the Neural Engine of a machine takes, as the rules say; `None` when none does.
+#[must_use]
+pub fn largest_weight_file(machine: &Machine, is_file: bool) -> Option<f64> {
+    let is_mobile = !matches!(machine.kind, DeviceKind::Laptop | DeviceKind::Desktop);
+    let bound = |rule: &Rule| match rule.test {
+        Test::LoaderWeights(most) => Some(most),
+        // As in the gate: a preset of that size is shipped in pieces.
+        Test::MobileWeights(most) if is_mobile && is_file => Some(most),
+        _ => None,
+    };
+    let in_force = rules::gates().filter(|(_, rule)| rules::is_in_force(rule, machine));
+    in_force.filter_map(|(_, rule)| bound(rule)).reduce(f64::min)
+}
+
 /// What the rules about whole functions come to.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Gated {

@@ -20,7 +20,7 @@ mod work;
 
 pub use certainty::Certainty;
 pub use cost::Cost;
-pub use gates::Ask;
+pub use gates::{Ask, largest_weight_file};
 pub use place::{Label, Placed, PlacedOp, Run, Why, place};
 pub use rules::{RuleIdx, Traits};
 pub use segment::{Plan, Segment};

@@ -11,6 +11,7 @@ use crate::{
     fixes::{self, NotApplied, Target},
     machine::Machine,
     model::Model,
+    placement,
     scenario::Units,
     variant::{Storage, Variant},
 };
@@ -36,6 +37,24 @@ pub struct WhatIfDocument {
     pub after: Vec<State>,
     /// Operations that both have and that move.
     pub moved: Vec<Difference>,
+}
+
+impl WhatIfDocument {
+    /// Every state with `before` or `after` and the name to show. Before and after of a function stand one below the other,
+    /// unless the recipe cuts the model: then all of before comes first.
+    #[must_use]
+    pub fn rows(&self) -> Vec<(&'static str, &str, &State)> {
+        if self.before.len() != self.after.len() {
+            let before = self.before.iter().map(|state| named("before", state));
+            return before.chain(self.after.iter().map(|state| named("after", state))).collect();
+        }
+        let both = self.before.iter().zip(&self.after);
+        both.flat_map(|(before, after)| [named("before", before), ("after", "", after)]).collect()
+    }
+}
+
+fn named<'a>(word: &'static str, state: &'a State) -> (&'static str, &'a str, &'a State) {
+    (word, &state.function, state)
 }
 
 /// A function before or after.
@@ -140,19 +159,34 @@ pub fn what_if(
     recipe: &str,
 ) -> Result<WhatIfDocument, String> {
     let known = Recipes::get().find(recipe).ok_or_else(|| why_not(recipe, NotApplied::Unknown))?;
-    let target = Target { longest: machine.ane_max_width };
-    let change = fixes::apply(model, recipe, target).map_err(|why| why_not(recipe, why))?;
     let planned = |model: &Model, units: Units| {
         let subject = Subject::new(model, machine, entitled);
         let variant = variant.unwrap_or_else(|| subject.own_variant());
         let stored = Storage::of(model).store(&variant);
         let document = place::document(&subject, &variant, &stored, units);
         let estimate = subject.estimate(&variant, &stored, units);
-        (states(&document, &estimate), document)
+        let bytes: Vec<u64> = stored.weights.iter().map(|weight| weight.bytes).collect();
+        (states(&document, &estimate), document, bytes)
     };
-    let (before, first) = planned(model, units);
-    let (after, second) = planned(&change.model, change.units.unwrap_or(units));
-    let moved = compare::difference(&first, &second);
+    let (before, first, stored) = planned(model, units);
+    let most = placement::largest_weight_file(machine, model.spec_version > 0).unwrap_or(0.0);
+    // A part keeps clear of the bound: what a compiler adds is not known.
+    let largest_file = (most * 0.9) as u64;
+    let target = Target { longest: machine.ane_max_width, largest_file, stored: &stored };
+    let change = fixes::apply(model, recipe, target).map_err(|why| why_not(recipe, why))?;
+    let n_parts = change.parts.len();
+    let (mut after, mut second) = (Vec::new(), None::<PlaceDocument>);
+    for (at, part) in change.parts.iter().enumerate() {
+        let (mut states, document, _) = planned(part, change.units.unwrap_or(units));
+        if n_parts > 1 {
+            for state in &mut states {
+                state.function.push_str(&format!(", part {} of {n_parts}", at + 1));
+            }
+        }
+        after.append(&mut states);
+        join(&mut second, document);
+    }
+    let moved = second.map_or_else(Vec::new, |second| compare::difference(&first, &second));
     Ok(WhatIfDocument {
         schema: "coreml-planner/what-if/1",
         recipe: known,
@@ -161,6 +195,20 @@ pub fn what_if(
         after,
         moved,
     })
+}
+
+/// Puts the operations of one more part behind those of the others, so that a whole can be compared with all of them.
+fn join(whole: &mut Option<PlaceDocument>, part: PlaceDocument) {
+    let Some(whole) = whole else {
+        *whole = Some(part);
+        return;
+    };
+    for function in part.functions {
+        match whole.functions.iter_mut().find(|own| own.name == function.name) {
+            Some(own) => own.ops.extend(function.ops),
+            None => whole.functions.push(function),
+        }
+    }
 }
 
 fn states(document: &PlaceDocument, estimate: &Estimate) -> Vec<State> {
@@ -195,21 +243,32 @@ pub fn text(document: &WhatIfDocument) -> String {
             },
         )
     };
-    for (before, after) in document.before.iter().zip(&document.after) {
-        for (word, state) in [("before", before), ("after", after)] {
-            rows.push([
-                if word == "before" { state.function.clone() } else { String::new() },
-                word.to_owned(),
-                state.label.replace('_', " "),
-                format!("{} of {}", state.ane_ops, state.n_ops),
-                format!("{:.1} %", state.ane_cost_share * 100.0),
-                state.n_segments.to_string(),
-                time(state),
-            ]);
-        }
+    for (word, name, state) in document.rows() {
+        rows.push([
+            name.to_owned(),
+            word.to_owned(),
+            state.label.replace('_', " "),
+            format!("{} of {}", state.ane_ops, state.n_ops),
+            format!("{:.1} %", state.ane_cost_share * 100.0),
+            state.n_segments.to_string(),
+            time(state),
+        ]);
     }
     super::plan::table(&rows, &mut out);
     let n_moved: usize = document.moved.iter().map(|difference| difference.moved.len()).sum();
+    if document.before.len() != document.after.len() {
+        let sum = |states: &[State], end: fn(&FigureDocument) -> f64| -> f64 {
+            states.iter().filter_map(|state| state.time_s.as_ref()).map(|time| end(time) * 1e3).sum()
+        };
+        let number = crate::units::format::number;
+        out.push_str(&format!(
+            "\nall calls together: {}–{} ms before, {}–{} ms after\n",
+            number(sum(&document.before, |time| time.low)),
+            number(sum(&document.before, |time| time.high)),
+            number(sum(&document.after, |time| time.low)),
+            number(sum(&document.after, |time| time.high)),
+        ));
+    }
     out.push_str(&format!("\n{} changed; {n_moved} operations move. Predicted, not measured.\n", document.n_changed));
     out.push_str(&format!("\n{}\n{}", document.recipe.language, document.recipe.code));
     out

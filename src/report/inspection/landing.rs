@@ -174,21 +174,19 @@ impl Landing {
         let made = what_if::what_if(model, &self.machine, self.entitled, Some(self.variant), self.units, recipe)?;
         let head = ["function", "", "on the Neural Engine", "cost there", "segments", "time of a call"];
         let mut rows = Vec::new();
-        for (before, after) in made.before.iter().zip(&made.after) {
-            for (word, state) in [("before", before), ("after", after)] {
-                let ms = |seconds: f64| number(seconds * 1e3);
-                rows.push(vec![
-                    shown(&state.function),
-                    word.to_owned(),
-                    format!("{} of {}", thousands(state.ane_ops as f64), thousands(state.n_ops as f64)),
-                    percent(state.ane_cost_share),
-                    thousands(state.n_segments as f64),
-                    state.time_s.as_ref().map_or_else(
-                        || "no data".to_owned(),
-                        |time| format!("{} ms ({}–{})", ms(time.value), ms(time.low), ms(time.high)),
-                    ),
-                ]);
-            }
+        for (word, name, state) in made.rows() {
+            let ms = |seconds: f64| number(seconds * 1e3);
+            rows.push(vec![
+                shown(name),
+                word.to_owned(),
+                format!("{} of {}", thousands(state.ane_ops as f64), thousands(state.n_ops as f64)),
+                percent(state.ane_cost_share),
+                thousands(state.n_segments as f64),
+                state.time_s.as_ref().map_or_else(
+                    || "no data".to_owned(),
+                    |time| format!("{} ms ({}–{})", ms(time.value), ms(time.low), ms(time.high)),
+                ),
+            ]);
         }
         let n_moved: usize = made.moved.iter().map(|difference| difference.moved.len()).sum();
         Ok(Tried {
