@@ -332,6 +332,8 @@ fn the_command_takes_units_and_system_from_the_plan_and_says_what_is_missing() {
     assert_eq!(json["predicted"]["units"], "cpu-and-ne");
     assert_eq!(json["predicted"]["os"], "macOS 26");
     assert_eq!(json["agreement"]["n_same"], 14);
+    let (code, script) = run(&["evidence", "--script"]);
+    assert!(code == Some(0) && script.contains("coreml-planner/measured-plan/1"), "{script}");
     for (args, words) in [
         (&["evidence", package, "--device", "macbook-air-m4"][..], "needs a package and a measured plan"),
         (&["evidence", package, "tests/evidence/make.py", "--device", "macbook-air-m4"], "not JSON"),

@@ -59,17 +59,17 @@ impl std::fmt::Display for Fault {
             Self::NotJson(what) => write!(f, "the plan is not JSON: {what}"),
             Self::Table => f.write_str(
                 "the plan is a table (CSV): the form of Xcode's performance report is not public, so it is not read; run \
-                 assets/scripts/compute_plan.py on the Mac and open what it writes",
+                 compute_plan.py (`planner evidence --script` prints it) on the Mac and open what it writes",
             ),
             Self::Unknown => f.write_str(
-                "the plan is JSON, but not of a known form: the planner reads what assets/scripts/compute_plan.py, \
-                 CoreMLProfiler and anemll-profile --json write",
+                "the plan is JSON, but not of a known form: the planner reads what compute_plan.py \
+                 (`planner evidence --script` prints it), CoreMLProfiler and anemll-profile --json write",
             ),
             Self::Later(schema) => write!(f, "the plan has the schema `{schema}`: a newer planner reads it"),
             Self::NoUnits(tool) => write!(
                 f,
-                "the plan is a report of {tool}, which does not say what runs where: run assets/scripts/compute_plan.py \
-                 instead"
+                "the plan is a report of {tool}, which does not say what runs where: run compute_plan.py (`planner \
+                 evidence --script` prints it) instead"
             ),
             Self::NoPlan(what) => write!(f, "the tool made no plan: {what}"),
             Self::Wrong { at, wanted } => write!(f, "the plan has at `{at}` something else than {wanted}"),

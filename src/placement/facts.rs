@@ -17,6 +17,9 @@ pub(super) struct Facts<'m> {
     pub(super) machine: &'m Machine,
     /// What makes each value; `None` for inputs, states and constants.
     makers: Vec<Option<&'m Op>>,
+    /// Inputs and outputs of the function itself: a graph may have thousands of each.
+    is_input: Vec<bool>,
+    is_output: Vec<bool>,
     /// Values that a state is written from, directly or through further updates.
     remembered: Vec<bool>,
     /// Some floating-point result is fp16.
@@ -41,6 +44,8 @@ impl<'m> Facts<'m> {
             function,
             machine,
             makers: vec![None; function.values.len()],
+            is_input: marked(function, &function.inputs),
+            is_output: marked(function, &function.outputs),
             remembered: vec![false; function.values.len()],
             has_half: false,
             has_full: false,
@@ -114,12 +119,12 @@ impl<'m> Facts<'m> {
 
     /// Whether a value is an input of the function itself.
     pub(super) fn is_input(&self, value: ValueId) -> bool {
-        self.function.inputs.contains(&value)
+        self.is_input.get(value.0 as usize).copied().unwrap_or(false)
     }
 
     /// Whether a value is a result of the function itself.
     pub(super) fn is_output(&self, value: ValueId) -> bool {
-        self.function.outputs.contains(&value)
+        self.is_output.get(value.0 as usize).copied().unwrap_or(false)
     }
 
     /// Whether a value is read from a state, directly or through views and updates.
@@ -162,6 +167,17 @@ impl<'m> Facts<'m> {
         }
         false
     }
+}
+
+/// Which values of a function are in a list.
+fn marked(function: &Function, values: &[ValueId]) -> Vec<bool> {
+    let mut marked = vec![false; function.values.len()];
+    for value in values {
+        if let Some(slot) = marked.get_mut(value.0 as usize) {
+            *slot = true;
+        }
+    }
+    marked
 }
 
 /// The parameter whose value an operation passes on as a view or an update of it.

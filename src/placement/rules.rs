@@ -18,7 +18,7 @@ pub struct RuleIdx(pub u16);
 
 /// Rules by what they look at.
 struct Index {
-    /// Rules that name operations: those of each kind, kinds in order.
+    /// The rules of each kind that some rule names, those that name it first; kinds in order.
     by_kind: Vec<(OpKind, Vec<RuleIdx>)>,
     /// Rules about any operation.
     any: Vec<RuleIdx>,
@@ -28,18 +28,32 @@ struct Index {
 
 static INDEX: LazyLock<Index> = LazyLock::new(|| {
     let mut index = Index { by_kind: Vec::new(), any: Vec::new(), gates: Vec::new() };
-    for (at, rule) in (0..).map(RuleIdx).zip(&Rulebook::get().rules) {
+    let all = &Rulebook::get().rules;
+    let of = |index: &mut Index, name: &String| -> Option<usize> {
+        let kind = OpKind::from_name(name)?;
+        Some(index.by_kind.binary_search_by(|(known, _)| known.cmp(&kind)).unwrap_or_else(|place| {
+            index.by_kind.insert(place, (kind, Vec::new()));
+            place
+        }))
+    };
+    for (at, rule) in (0..).map(RuleIdx).zip(all) {
         if rule.test.is_gate() {
             index.gates.push(at);
         } else if rule.ops.is_empty() {
             index.any.push(at);
         }
-        for kind in rule.ops.iter().filter_map(|name| OpKind::from_name(name)) {
-            match index.by_kind.binary_search_by(|(known, _)| known.cmp(&kind)) {
-                Ok(place) => index.by_kind.get_mut(place).into_iter().for_each(|(_, rules)| rules.push(at)),
-                Err(place) => index.by_kind.insert(place, (kind, vec![at])),
-            }
+        for name in &rule.ops {
+            let place = of(&mut index, name);
+            place.and_then(|place| index.by_kind.get_mut(place)).into_iter().for_each(|(_, rules)| rules.push(at));
         }
+        for name in &rule.except {
+            of(&mut index, name);
+        }
+    }
+    let Index { by_kind, any, .. } = &mut index;
+    for (kind, rules) in by_kind {
+        let name = kind.known_name().unwrap_or_default();
+        rules.extend(any.iter().filter(|at| at.rule().is_some_and(|rule| !rule.except.iter().any(|own| own == name))));
     }
     index
 });
@@ -73,21 +87,17 @@ pub(super) fn is_in_force(rule: &Rule, machine: &Machine) -> bool {
 pub(super) fn about<'r>(model: &'r Model, op: &Op) -> impl Iterator<Item = (RuleIdx, &'static Rule)> + 'r {
     let kind = op.kind;
     let own = INDEX.by_kind.binary_search_by(|(known, _)| known.cmp(&kind)).ok();
-    let own = own.and_then(|at| INDEX.by_kind.get(at)).map_or(&[][..], |(_, rules)| rules.as_slice());
-    let named = own.iter().copied();
+    let known = own.and_then(|at| INDEX.by_kind.get(at)).map_or(&INDEX.any, |(_, rules)| rules);
     // An operation that the model's list does not have may still be named by a rule.
-    let other = match kind {
-        OpKind::Other(_) => Rulebook::get().rules.as_slice(),
-        _ => &[],
+    let (other, name) = match kind {
+        OpKind::Other(_) => (Rulebook::get().rules.as_slice(), model.op_name(kind)),
+        _ => (&[][..], ""),
     };
-    let unlisted = (0..).map(RuleIdx).zip(other);
-    let unlisted = unlisted.filter(move |(_, rule)| rule.ops.iter().any(|name| name == model.op_name(kind)));
-    let any = INDEX.any.iter().copied();
-    named
-        .chain(unlisted.map(|(at, _)| at))
-        .chain(any)
-        .filter_map(|at| Some((at, at.rule()?)))
-        .filter(move |(_, rule)| rule.except.is_empty() || !rule.except.iter().any(|name| name == model.op_name(kind)))
+    let unlisted = (0..).map(RuleIdx).zip(other).filter(move |(_, rule)| rule.ops.iter().any(|own| own == name));
+    let unlisted = unlisted.map(|(at, _)| at);
+    let known = known.iter().copied().filter_map(|at| Some((at, at.rule()?)));
+    let rules = unlisted.filter_map(|at| Some((at, at.rule()?))).chain(known);
+    rules.filter(move |(_, rule)| name.is_empty() || !rule.except.iter().any(|own| own == name))
 }
 
 /// The rules about whole functions.

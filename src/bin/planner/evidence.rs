@@ -14,8 +14,15 @@ use lexopt::Parser;
 
 use super::{PlanArgs, Positional, Stop, args_with, json, place, say, scenario};
 
+/// What a user runs on a Mac.
+const SCRIPT: &str = include_str!("../../../assets/scripts/compute_plan.py");
+
 pub(super) fn evidence(parser: &mut Parser) -> Result<(), Stop> {
     let mut args = args_with(parser, Positional::ModelAndPlan)?;
+    if args.script {
+        say(SCRIPT);
+        return Ok(());
+    }
     let (Some(path), Some(plan)) = (&args.path, &args.measured) else {
         let usage =
             "evidence needs a package and a measured plan: planner evidence Model.mlpackage plan.json --device ID";

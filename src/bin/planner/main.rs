@@ -35,7 +35,8 @@ usage
   planner place (--preset ID | PATH) --device ID [options] [--json]   where each operation lands, why, what to do
   planner place … --fix RECIPE [--json]   what a recipe would change, before and after
   planner evidence PATH PLAN --device ID [--os N] [--units U] [--json | --label]   lays a plan that Core ML made on a
-                                        Mac (assets/scripts/compute_plan.py) over the prediction; --label: as a test case
+                                        Mac over the prediction; --label: as a case for the placement scoreboard
+  planner evidence --script             prints compute_plan.py, which writes such a plan on a Mac
   planner recipes [ID] [--json]           recipes for what keeps operations off the Neural Engine
   planner compare (--preset ID | PATH) [--variant ID] [--every-os] [--json]   the same on every chip
   planner take (--preset ID | PATH | --link LINK) --device ID [options] [--out FOLDER]   scripts for the plan
@@ -213,6 +214,7 @@ struct PlanArgs {
     fix: Option<String>,
     measured: Option<PathBuf>,
     label: bool,
+    script: bool,
     json: bool,
 }
 
@@ -252,6 +254,7 @@ fn args_with(parser: &mut Parser, positional: Positional) -> Result<PlanArgs, St
             Arg::Long("out") => args.out = Some(PathBuf::from(parser.value()?)),
             Arg::Long("json") => args.json = true,
             Arg::Long("label") if with_plan => args.label = true,
+            Arg::Long("script") if with_plan => args.script = true,
             Arg::Value(value) if args.path.is_none() => args.path = Some(PathBuf::from(value)),
             Arg::Value(value) if with_plan && args.measured.is_none() => args.measured = Some(PathBuf::from(value)),
             other => return Err(other.unexpected().into()),
