@@ -56,8 +56,8 @@ struct WeightFile {
 }
 
 /// Where reads are dear, so many records are read first, and then one of so many, as long as all agree.
-const DEAR_FIRST: usize = 8;
-const DEAR_EVERY: usize = 32;
+const DEAR_FIRST: usize = 4;
+const DEAR_EVERY: usize = 64;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
