@@ -7,10 +7,14 @@ const started = import("./reader.js").then(async (reader) => {
   self.wasm = await reader.default();
   return reader;
 });
+let measured;
+const rows = () => (measured ??= fetch(new URL("accuracy.tsv", self.location.href)).then((got) => (got.ok ? got.text() : "")).catch(() => ""));
 self.onmessage = async ({ data: { id, paths, files, query, panel, link, width, everything, more } }) => {
   try {
     const reader = await started;
     if (panel !== undefined) {
+      // The measured rows are a file of the site, fetched once when they are first looked at.
+      if (panel === "accuracy") more += `\n${await rows()}`;
       self.postMessage({ id, text: reader.panel(panel, link, width, everything, more) });
       return;
     }

@@ -103,3 +103,18 @@ fn the_laws_of_this_build_are_those_that_the_rows_give() {
     let count = |text: &str| text.matches("[[law]]").count();
     assert!(count(stored) + 6 >= count(&text) && count(&text) + 6 >= count(stored), "run `planner fit` again");
 }
+
+#[test]
+fn the_sheet_of_the_page_has_the_rows_and_the_groups_of_this_build() {
+    // The numbers are those of the day it was written (`planner accuracy --sheet`): what must hold is that every row that
+    // can be expressed is in it, and every metric has its errors.
+    let all = Rows::read();
+    let sheet = include_str!("../assets/accuracy.tsv");
+    let ids: std::collections::HashSet<&str> =
+        sheet.lines().filter_map(|line| line.strip_prefix("row\t")?.split('\t').next()).collect();
+    let expressed = all.rows.iter().zip(&all.outcomes).filter(|(_, outcome)| outcome.is_ok());
+    let missing = expressed.filter(|(row, _)| !ids.contains(row.id.as_str())).count();
+    assert!(missing < 40, "{missing} rows are not in assets/accuracy.tsv: run `planner accuracy --sheet` again");
+    assert!(sheet.lines().filter(|line| line.starts_with("group\t")).count() > 60);
+    assert!(sheet.lines().any(|line| line.starts_with("skip\t")));
+}

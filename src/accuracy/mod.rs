@@ -14,6 +14,7 @@ mod known;
 mod parse;
 mod resolve;
 mod score;
+mod sheet;
 
 pub use case::{Case, Metric, Speed};
 pub use fit::{Fitted, fit, laws_text};
@@ -23,3 +24,4 @@ pub(crate) use parse::records;
 pub use parse::{Row, Trust, read};
 pub use resolve::{Skip, resolve};
 pub use score::{Group, Outcome, Scored, Scores, group, predict, score, scored};
+pub use sheet::sheet;

@@ -6,10 +6,14 @@
 //! (`estimate`), and any code that decides by a device's name.
 
 pub mod arch;
+mod glossary;
+mod lesson;
 mod recipe;
 mod rule;
 mod schema;
 
+pub use glossary::{Glossary, Term};
+pub use lesson::{Lesson, Lessons, Question, Task};
 pub use recipe::{Recipe, Recipes};
 pub use rule::{CostClass, CostRow, Effect, Rule, RuleText, RuleTexts, Rulebook, Test, Trust, WeightTest, WeightTrait};
 
@@ -34,6 +38,28 @@ static TEXTS: LazyLock<RuleTexts> = LazyLock::new(|| postcard::from_bytes(PACKED
 
 static PACKED_RECIPES: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/recipes.bin"));
 static RECIPES: LazyLock<Recipes> = LazyLock::new(|| postcard::from_bytes(PACKED_RECIPES).unwrap_or_default());
+
+static PACKED_GLOSSARY: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/glossary.bin"));
+static GLOSSARY: LazyLock<Glossary> = LazyLock::new(|| postcard::from_bytes(PACKED_GLOSSARY).unwrap_or_default());
+
+static PACKED_LESSONS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/lessons.bin"));
+static LESSONS: LazyLock<Lessons> = LazyLock::new(|| postcard::from_bytes(PACKED_LESSONS).unwrap_or_default());
+
+impl Glossary {
+    /// The terms of this build. Whoever never asks for them does not link them.
+    #[must_use]
+    pub fn get() -> &'static Self {
+        &GLOSSARY
+    }
+}
+
+impl Lessons {
+    /// The lessons of this build. Whoever never asks for them does not link them.
+    #[must_use]
+    pub fn get() -> &'static Self {
+        &LESSONS
+    }
+}
 
 impl Recipes {
     /// The recipes of this build. Whoever never asks for them does not link them.

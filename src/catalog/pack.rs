@@ -13,6 +13,8 @@
 mod arch;
 #[path = "pack/check.rs"]
 mod check;
+mod glossary;
+mod lesson;
 mod recipe;
 #[path = "pack/rows.rs"]
 mod rows;
@@ -134,9 +136,23 @@ fn toml_files(dir: &Path, found: &mut Vec<PathBuf>) -> io::Result<()> {
 
 /// Reads and packs the recipes that rules name.
 pub fn pack_recipes(path: &Path) -> Result<Vec<u8>, Problem> {
+    pack_words::<recipe::Recipes>(path)
+}
+
+/// Reads and packs the glossary.
+pub fn pack_glossary(path: &Path) -> Result<Vec<u8>, Problem> {
+    pack_words::<glossary::Glossary>(path)
+}
+
+/// Reads and packs the lessons.
+pub fn pack_lessons(path: &Path) -> Result<Vec<u8>, Problem> {
+    pack_words::<lesson::Lessons>(path)
+}
+
+fn pack_words<T: serde::Serialize + serde::de::DeserializeOwned>(path: &Path) -> Result<Vec<u8>, Problem> {
     let problem = |what: String| Problem { file: path.to_owned(), line: 1, what };
     let text = fs::read_to_string(path).map_err(|error| problem(error.to_string()))?;
-    let recipes: recipe::Recipes = toml::from_str(&text).map_err(|error| problem(error.to_string()))?;
+    let recipes: T = toml::from_str(&text).map_err(|error| problem(error.to_string()))?;
     postcard::to_allocvec(&recipes).map_err(|error| problem(error.to_string()))
 }
 
@@ -145,8 +161,12 @@ fn main() {
     println!("cargo::rerun-if-changed=assets/words/fixes.toml");
     println!("cargo::rerun-if-changed=src/catalog");
     let recipes = pack_recipes(Path::new("assets/words/fixes.toml")).map_err(|problem| vec![problem]);
-    match pack(Path::new("assets/data")).and_then(|packed| Ok((packed, recipes?))) {
-        Ok((packed, recipes)) => {
+    println!("cargo::rerun-if-changed=assets/words/glossary.toml");
+    let glossary = pack_glossary(Path::new("assets/words/glossary.toml")).map_err(|problem| vec![problem]);
+    println!("cargo::rerun-if-changed=assets/words/lessons.toml");
+    let lessons = pack_lessons(Path::new("assets/words/lessons.toml")).map_err(|problem| vec![problem]);
+    match pack(Path::new("assets/data")).and_then(|packed| Ok((packed, recipes?, glossary?, lessons?))) {
+        Ok((packed, recipes, glossary, lessons)) => {
             let folder = PathBuf::from(std::env::var_os("OUT_DIR").unwrap_or_default());
             let files = [
                 ("catalog.bin", packed.catalog),
@@ -154,6 +174,8 @@ fn main() {
                 ("rules.bin", packed.rules),
                 ("rule_texts.bin", packed.texts),
                 ("recipes.bin", recipes),
+                ("glossary.bin", glossary),
+                ("lessons.bin", lessons),
             ];
             for (name, bytes) in files {
                 let out = folder.join(name);

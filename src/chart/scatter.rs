@@ -11,6 +11,9 @@ use super::sheet::{
 };
 use super::{Chart, Frame, Limit, Span, Table};
 
+/// Most points whose names are written beside them.
+const NAMED: usize = 40;
+
 /// Points of two quantities.
 #[derive(Clone, Debug)]
 pub struct Scatter {
@@ -111,7 +114,8 @@ pub fn scatter(frame: &Frame, data: &Scatter) -> Chart {
             let text = format!("{}; {}", dot.x.text, dot.y.text);
             marks.push(mark((px - reach, py - reach), (px + reach, py + reach), dot.name.clone(), text));
         }
-        label(root, inner, &places, levels)
+        // Of so many points the names would be a carpet: marks and table have them.
+        if places.len() > NAMED { Ok(()) } else { label(root, inner, &places, levels) }
     });
     chart.marks = marks;
     let head = vec![data.subject.clone(), data.x.name.clone(), data.y.name.clone()];

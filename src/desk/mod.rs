@@ -4,8 +4,18 @@
 //! Invariant: a panel is a function of the open package, the link and the few words that the page asks with; what is kept
 //! in between only saves time. Absent on purpose: anything that a first visit needs, which the page has itself.
 
+mod accuracy;
+mod compare;
+mod evidence;
+mod find;
+mod form;
+mod lesson;
 mod panel;
+mod take;
+mod words;
 
+pub use compare::PINS_MAX;
+pub use lesson::is_solved;
 pub use panel::Asked;
 
 use crate::{

@@ -1,9 +1,11 @@
 //! The panels, by name.
 
+use super::{accuracy, compare, evidence, find, lesson, take, words};
 use crate::{
     format::Package,
     markup,
     report::{
+        answer,
         controls::{repair, takes_context},
         details::{Details, SeriesRow},
         drawings, page,
@@ -47,6 +49,13 @@ pub(super) fn draw(
     name: &str,
     asked: &Asked,
 ) -> Result<String, String> {
+    // These do not ask about the plan: they are there when it is not.
+    match name {
+        "compare" => return Ok(compare::draw(package, &asked.more)),
+        "accuracy" => return Ok(accuracy::draw(&asked.more, asked.width)),
+        "words" => return Ok(words::draw()),
+        _ => {}
+    }
     if kept.as_ref().is_none_or(|kept| kept.link != asked.link) {
         *kept = None;
     }
@@ -64,6 +73,10 @@ pub(super) fn draw(
         "context" => context(scenario, view, asked.width),
         "placement" => markup::placement(details),
         "known" => markup::known(details),
+        "find" => find::draw(scenario, package, view, &asked.more, asked.width),
+        "take" => take::draw(scenario, package, view)?,
+        "evidence" => evidence::draw(scenario, package, view, &asked.more),
+        "lesson" => lesson::draw(scenario, n_params(scenario, package), view, details, &asked.more),
         "why" => {
             let key = FigureKey::EVERY.into_iter().find(|key| key.id() == of);
             let why = key.zip(view.picked).and_then(|(key, picked)| page::why(scenario, package, picked, key));
@@ -92,4 +105,8 @@ fn context(scenario: &Scenario, view: &View, width: u32) -> String {
     let Some(lines) = page::over_context(scenario, view.picked_variant) else { return String::new() };
     let chart = drawings::context(&lines, scenario.context, width);
     markup::pictured("context", "Decode speed over context", &view.picked_name, &chart)
+}
+
+fn n_params(scenario: &Scenario, package: Option<&Package>) -> f64 {
+    answer::choose(scenario, package).map_or(0.0, |chosen| chosen.model.n_params() as f64)
 }

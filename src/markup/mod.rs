@@ -17,11 +17,11 @@ mod shell;
 pub use answers::{empty, figures, notes, verdict};
 pub use icon::{Icon, unit_of, verdict_of};
 pub use matrix::matrix;
-pub use panels::{known, limits, memory, pictured, placement};
+pub use panels::{known, limits, memory, panel, pictured, placement};
 pub use picture::{figure, table};
 pub use rail::{Reading, device, model, workload};
 pub use sheet::{sheet, waiting};
-pub use shell::{REGIONS, Region, TABS, Tab, shared, shell, summary, tabs};
+pub use shell::{DRAWN_BY_WORKER, REGIONS, Region, TABS, Tab, shared, shell, summary, tabs};
 
 /// The value of an attribute that is not written at all.
 pub const ABSENT: &str = "\0";

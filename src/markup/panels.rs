@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// A titled panel with whatever `inside` writes in it.
-pub(super) fn panel(m: &mut Markup, id: &str, title: &str, note: &str, inside: impl FnOnce(&mut Markup)) {
+pub fn panel(m: &mut Markup, id: &str, title: &str, note: &str, inside: impl FnOnce(&mut Markup)) {
     m.put("section", &[("class", "panel"), ("aria-labelledby", id)], |m| {
         m.put("header", &[("class", "panel-head")], |m| {
             m.put("div", &[], |m| {

@@ -14,12 +14,16 @@ pub struct Tab {
 }
 
 /// The parts, in order; the first is shown at the start.
-pub const TABS: [Tab; 5] = [
+pub const TABS: [Tab; 9] = [
     Tab { id: "memory", title: "Memory and limits" },
     Tab { id: "speed", title: "Size and speed" },
     Tab { id: "where", title: "Where it runs" },
     Tab { id: "package", title: "The package" },
-    Tab { id: "known", title: "Chip, model, sources" },
+    Tab { id: "find", title: "What else fits" },
+    Tab { id: "compare", title: "Compare" },
+    Tab { id: "take", title: "Take away" },
+    Tab { id: "accuracy", title: "Accuracy" },
+    Tab { id: "known", title: "Chip, model, words" },
 ];
 
 /// The place of a panel.
@@ -36,7 +40,8 @@ const fn region(panel: &'static str, tab: &'static str) -> Region {
 }
 
 /// Every place of a panel, in order.
-pub const REGIONS: [Region; 12] = [
+pub const REGIONS: [Region; 19] = [
+    Region { panel: "lesson", tab: None },
     Region { panel: "verdict", tab: None },
     Region { panel: "figures", tab: None },
     Region { panel: "matrix", tab: None },
@@ -47,9 +52,19 @@ pub const REGIONS: [Region; 12] = [
     region("context", "speed"),
     region("placement", "where"),
     region("operations", "where"),
+    region("evidence", "where"),
     region("package", "package"),
+    region("find", "find"),
+    region("compare", "compare"),
+    region("take", "take"),
+    region("accuracy", "accuracy"),
     region("known", "known"),
+    region("words", "known"),
 ];
+
+/// The panels that the worker draws, whatever the model is.
+pub const DRAWN_BY_WORKER: [&str; 11] =
+    ["lesson", "variants", "context", "placement", "evidence", "find", "compare", "take", "accuracy", "known", "words"];
 
 /// The whole page around its panels; `theme` is the chosen one.
 #[must_use]
@@ -164,7 +179,7 @@ pub fn summary(text: &str, is_open: bool) -> String {
 
 /// The choice between the parts of the page.
 #[must_use]
-pub fn tabs(current: &str, has_package: bool) -> String {
+pub fn tabs(current: &str, has_package: bool, n_pins: usize) -> String {
     let mut m = Markup::new();
     m.put("nav", &[("class", "tabs"), ("aria-label", "More about this plan")], |m| {
         for tab in TABS.iter().filter(|tab| has_package || tab.id != "package") {
@@ -175,7 +190,12 @@ pub fn tabs(current: &str, has_package: bool) -> String {
                 ("data-id", tab.id),
                 ("aria-current", truth(tab.id == current)),
             ];
-            m.say("button", &attributes, tab.title);
+            m.put("button", &attributes, |m| {
+                m.text(tab.title);
+                if tab.id == "compare" && n_pins > 0 {
+                    m.say("span", &[("class", "count")], &n_pins.to_string());
+                }
+            });
         }
     });
     m.done()

@@ -47,6 +47,21 @@ pub struct View {
     pub verdicts: Vec<Line>,
 }
 
+impl View {
+    /// The picked cell, as a scenario names it.
+    #[must_use]
+    pub fn pick(&self) -> Option<Pick> {
+        let mut cells = self.matrix.iter().flat_map(|group| &group.rows).flat_map(|row| &row.cells);
+        cells.find(|cell| Some(cell.idx) == self.picked).map(|cell| cell.pick)
+    }
+
+    /// Whether the model writes tokens at a predicted speed.
+    #[must_use]
+    pub fn decodes(&self) -> bool {
+        self.figures.iter().any(|figure| figure.key == FigureKey::Decode && !figure.basis.is_empty())
+    }
+}
+
 /// The answer in one sentence, in the parts that a page sets apart; [`std::fmt::Display`] writes it whole.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sentence {

@@ -143,7 +143,8 @@ fn escape(text: &str, out: &mut String) {
 }
 
 /// Undoes [`escape`]; a `%` that starts no pair of hexadecimal digits stands for itself.
-fn unescape(text: &str) -> String {
+#[must_use]
+pub fn unescape(text: &str) -> String {
     let bytes = text.as_bytes();
     let mut out = Vec::with_capacity(bytes.len());
     let mut at = 0;

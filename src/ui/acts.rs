@@ -5,14 +5,15 @@ use wasm_bindgen::JsCast;
 use web_sys::{DragEvent, Element, Event, HtmlInputElement, HtmlSelectElement, KeyboardEvent};
 
 use super::{
-    element::{focus, listen, source},
-    link, masthead, opening,
-    state::State,
+    element::{focus, listen, number_of, save, source},
+    link, masthead, opening, picture,
+    state::{State, escaped},
 };
 use crate::{
+    desk::PINS_MAX,
     markup::TABS,
     report::controls::{self, MOST_TOKENS, NUMBERS, PROMPT_STEPS, TOKEN_STEPS},
-    scenario::{DeviceRef, ModelRef, Pick},
+    scenario::{DeviceRef, ModelRef, Pick, Scenario, url},
     units::decimal,
 };
 
@@ -39,6 +40,8 @@ fn act(state: State, event: &Event) {
         "change" => {
             if let Some(changed) = source(event, "[data-change]") {
                 change(state, &changed);
+            } else if let Some(field) = source(event, "[data-field]") {
+                fill(state, &field);
             }
         }
         "input" => {
@@ -81,6 +84,51 @@ fn press(state: State, event: &Event, pressed: &Element) {
         "rail" => state.rail_is_open.update(|open| *open = !*open),
         "cancel" => opening::cancel(state),
         "device" => choose_device(state, &word(pressed, "data-id")),
+        "pin" => {
+            let link = state.scenario.with_untracked(|scenario| {
+                let pick = state.answer.with_untracked(|answer| answer.as_ref().ok()?.as_ref()?.pick());
+                url::encode(&Scenario { pick: scenario.pick.or(pick), ..scenario.clone() })
+            });
+            state.pins.update(|pins| {
+                pins.retain(|own| *own != link);
+                pins.push(link);
+                // The oldest makes room.
+                if pins.len() > PINS_MAX {
+                    pins.remove(0);
+                }
+            });
+            link::write(state);
+        }
+        "unpin" => {
+            if let Some(at) = number_of(pressed, "data-at") {
+                state.pins.update(|pins| {
+                    if at < pins.len() {
+                        pins.remove(at);
+                    }
+                });
+                link::write(state);
+            }
+        }
+        "copy" => {
+            if let Some(text) = text_of(pressed) {
+                let pressed = pressed.clone();
+                wasm_bindgen_futures::spawn_local(async move {
+                    let copied = masthead::copy(&text).await;
+                    pressed.set_text_content(Some(if copied { "Copied" } else { "Select and copy it by hand" }));
+                });
+            }
+        }
+        "save" => {
+            if let Some(text) = text_of(pressed) {
+                save(&word(pressed, "data-name"), "text/plain", &text);
+            }
+        }
+        "show" => {
+            if let Some(target) = document().get_element_by_id(&word(pressed, "data-of")) {
+                target.scroll_into_view();
+            }
+        }
+        "save-picture" => picture::save_picture(pressed),
         "tab" => {
             let id = word(pressed, "data-id");
             if let Some(tab) = TABS.iter().find(|tab| tab.id == id) {
@@ -104,6 +152,7 @@ fn change(state: State, changed: &Element) {
         None => input.value(),
     };
     match word(changed, "data-change").as_str() {
+        "text-file" => read_text(state, changed, input),
         "model" => choose_model(state, value),
         "device" => choose_device(state, &value),
         "ram" => {
@@ -132,6 +181,51 @@ fn change(state: State, changed: &Element) {
         },
         _ => {}
     }
+}
+
+/// The panel that a control stands in.
+fn panel_of(control: &Element) -> Option<(Element, String)> {
+    let region = control.closest(".region").ok().flatten()?;
+    let name = region.id().strip_prefix("r-")?.to_owned();
+    Some((region, name))
+}
+
+/// A field of a panel's form has changed: the panel is asked with the whole form.
+fn fill(state: State, field: &Element) {
+    let Some((region, name)) = panel_of(field) else { return };
+    let Ok(fields) = region.query_selector_all("[data-field]") else { return };
+    let mut form = Vec::new();
+    for idx in 0..fields.length() {
+        let Some(own) = fields.get(idx).and_then(|own| own.dyn_into::<Element>().ok()) else { continue };
+        let input = own.unchecked_ref::<HtmlInputElement>();
+        let value = match own.dyn_ref::<HtmlSelectElement>() {
+            Some(select) => select.value(),
+            None if input.type_() == "file" || (input.type_() == "radio" && !input.checked()) => continue,
+            None => input.value(),
+        };
+        form.push([&*word(&own, "data-field"), "=", &escaped(&value)].concat());
+    }
+    state.ask_more(&name, form.join("&"));
+}
+
+/// A text file for a panel: read here, and given to the worker.
+fn read_text(state: State, field: &Element, input: &HtmlInputElement) {
+    let (Some((_, panel)), Some(file)) = (panel_of(field), input.files().and_then(|files| files.get(0))) else {
+        return;
+    };
+    let name = word(field, "data-field");
+    input.set_value("");
+    wasm_bindgen_futures::spawn_local(async move {
+        let text = wasm_bindgen_futures::JsFuture::from(file.text()).await.ok().and_then(|text| text.as_string());
+        // A file that cannot be read is an empty one: the panel says so.
+        let text = text.filter(|text| !text.is_empty()).unwrap_or_else(|| " ".to_owned());
+        state.ask_more(&panel, [&*name, "=", &escaped(&text)].concat());
+    });
+}
+
+/// The text of what a control is for.
+fn text_of(control: &Element) -> Option<String> {
+    document().get_element_by_id(&word(control, "data-of"))?.text_content()
 }
 
 fn choose_model(state: State, id: String) {

@@ -2,9 +2,10 @@
 //!
 //! Invariant: text is set as text. Only [`draw`] takes markup, and only the markup that the chart room wrote.
 
+use js_sys::Array;
 use leptos::prelude::document;
 use wasm_bindgen::{JsCast, JsValue, closure::Closure};
-use web_sys::{Element, Event, EventTarget, HtmlElement};
+use web_sys::{Blob, BlobPropertyBag, Element, Event, EventTarget, HtmlAnchorElement, HtmlElement, Url};
 
 /// An element with its class and its attributes.
 pub(super) fn element(tag: &str, class: &str, attributes: &[(&str, &str)]) -> Element {
@@ -89,4 +90,23 @@ pub(super) fn source(event: &Event, selector: &str) -> Option<Element> {
 /// A number that an attribute holds.
 pub(super) fn number_of(element: &Element, name: &str) -> Option<usize> {
     element.get_attribute(name)?.parse().ok()
+}
+
+/// Hands a text to the browser to keep.
+pub(super) fn save(name: &str, media_type: &str, text: &str) {
+    let options = BlobPropertyBag::new();
+    options.set_type(media_type);
+    let parts = Array::of1(&JsValue::from_str(text));
+    let Ok(blob) = Blob::new_with_str_sequence_and_options(&parts, &options) else { return };
+    if let Ok(url) = Url::create_object_url_with_blob(&blob) {
+        save_url(name, &url);
+        // The browser has taken the file over by now.
+        let _ = Url::revoke_object_url(&url);
+    }
+}
+
+/// Hands what an address stands for to the browser to keep.
+pub(super) fn save_url(name: &str, url: &str) {
+    let link = element("a", "", &[("href", url), ("download", name)]);
+    link.unchecked_ref::<HtmlAnchorElement>().click();
 }

@@ -8,13 +8,12 @@ use std::{
     rc::Rc,
 };
 
-use js_sys::Array;
 use leptos::prelude::*;
-use wasm_bindgen::{JsCast, JsValue};
-use web_sys::{Blob, BlobPropertyBag, Element, Event, HtmlAnchorElement, HtmlInputElement, KeyboardEvent, Url};
+use wasm_bindgen::JsCast;
+use web_sys::{Element, Event, HtmlInputElement, KeyboardEvent};
 
 use super::{
-    element::{Listener, add, around, button, clear, draw, element, focus, listen, number_of, said, set, source},
+    element::{Listener, add, around, button, clear, draw, element, focus, listen, number_of, said, save, set, source},
     listing::Listing,
     region::{always, host},
     state::State,
@@ -22,7 +21,7 @@ use super::{
 };
 use crate::{
     chart::Table,
-    report::inspection::{Export, File, ListingHead, Picture, Query, Reply, SplitBy, Summary},
+    report::inspection::{Export, ListingHead, Picture, Query, Reply, SplitBy, Summary},
 };
 
 /// Kinds of operations that are shown at once; the rest is in the listing.
@@ -122,7 +121,7 @@ impl Panel {
                 Ok(Reply::Summary(summary)) => panel.begin(&summary),
                 Ok(Reply::Picture(picture)) => panel.paint(&picture),
                 Ok(Reply::Matches(counts)) => panel.count(&counts),
-                Ok(Reply::File(file)) => save(&file),
+                Ok(Reply::File(file)) => save(&file.name, &file.media_type, &file.text),
                 Ok(Reply::Rows(_) | Reply::Plan(_)) => {}
                 Err(what) => {
                     let text = ["The package could not be inspected: ", &what].concat();
@@ -358,17 +357,4 @@ pub(super) fn table(table: &Table, name: &str) -> Element {
     let scroller = element("div", "scroller", &[("tabindex", "0"), ("role", "region"), ("aria-label", name)]);
     add(&scroller, &[&around("table", "listing", &[&head, &body])]);
     scroller
-}
-
-/// Hands a file to the browser to keep.
-fn save(file: &File) {
-    let options = BlobPropertyBag::new();
-    options.set_type(&file.media_type);
-    let parts = Array::of1(&JsValue::from_str(&file.text));
-    let Ok(blob) = Blob::new_with_str_sequence_and_options(&parts, &options) else { return };
-    let Ok(url) = Url::create_object_url_with_blob(&blob) else { return };
-    let link = element("a", "", &[("href", &url), ("download", &file.name)]);
-    link.unchecked_ref::<HtmlAnchorElement>().click();
-    // The browser has taken the file over by now.
-    let _ = Url::revoke_object_url(&url);
 }

@@ -3,12 +3,17 @@
 use leptos::{leptos_dom::helpers::TimeoutHandle, prelude::*};
 
 use crate::{
+    desk::PINS_MAX,
     markup::TABS,
     report::controls,
     scenario::{Scenario, url},
 };
 
-use super::{element::listen, region::always, state::State};
+use super::{
+    element::listen,
+    region::always,
+    state::{State, escaped},
+};
 
 use std::time::Duration;
 
@@ -27,18 +32,57 @@ pub(super) fn address(state: State) -> String {
     let location = window().location();
     let page = location.href().unwrap_or_default();
     let page = page.split('#').next().unwrap_or_default();
+    let mut address = [page, "#", &state.scenario.with_untracked(url::encode)].concat();
+    let mut put = |key: &str, value: &str| {
+        address.push_str(key);
+        address.push_str(&escaped(value));
+    };
     let tab = state.tab.get_untracked();
     // The first part is shown at the start: a link need not say so.
-    let part = if TABS.first().is_some_and(|first| first.id == tab) { String::new() } else { ["&t=", tab].concat() };
-    [page, "#", &state.scenario.with_untracked(url::encode), &part].concat()
+    if TABS.first().is_some_and(|first| first.id != tab) {
+        put("&t=", tab);
+    }
+    let lesson = state.lesson.get_untracked();
+    if !lesson.is_empty() {
+        put("&l=", &lesson);
+    }
+    state.pins.with_untracked(|pins| pins.iter().for_each(|pin| put("&c=", pin)));
+    address
+}
+
+/// Every value of a key of the address.
+fn values(key: &str) -> Vec<String> {
+    let hash = window().location().hash().unwrap_or_default();
+    let pairs = hash.trim_start_matches('#').split('&').filter_map(|pair| pair.split_once('='));
+    pairs.filter(|(own, _)| *own == key).map(|(_, value)| url::unescape(value)).collect()
 }
 
 /// The part of the page that the address names.
+fn named_tab() -> Option<&'static str> {
+    let wanted = values("t");
+    TABS.iter().find(|tab| wanted.first().is_some_and(|wanted| wanted == tab.id)).map(|tab| tab.id)
+}
+
+/// The part of the page that is shown first.
 pub(super) fn tab() -> &'static str {
-    let hash = window().location().hash().unwrap_or_default();
-    let wanted = hash.trim_start_matches('#').split('&').find_map(|pair| pair.strip_prefix("t="));
-    let found = TABS.iter().find(|tab| Some(tab.id) == wanted);
-    found.or(TABS.first()).map_or("", |tab| tab.id)
+    named_tab().or(TABS.first().map(|tab| tab.id)).unwrap_or_default()
+}
+
+/// What the address says besides the plan; what it does not say stays as it is, so that a link to a plan keeps the page.
+fn take(state: State) {
+    if let Some(tab) = named_tab() {
+        state.tab.set(tab);
+    }
+    let pins = values("c");
+    if !pins.is_empty() {
+        state.pins.set(pins.into_iter().take(PINS_MAX).collect());
+    }
+    let query = window().location().search().unwrap_or_default();
+    let asked =
+        query.trim_start_matches('?').split('&').find_map(|pair| pair.strip_prefix("lesson=").map(str::to_owned));
+    if let Some(lesson) = values("l").pop().or(asked) {
+        state.lesson.set(lesson);
+    }
 }
 
 /// The only panels that the page around wants to be shown: `?panel=verdict,matrix`.
@@ -51,12 +95,13 @@ pub(super) fn panels() -> Option<Vec<String>> {
 
 /// Keeps the address and the scenario together.
 pub(super) fn follow(state: State) {
+    take(state);
     let changed = move |_| {
         let (scenario, notes) = read();
         if state.scenario.with_untracked(|own| *own != scenario) {
             state.scenario.set(scenario);
         }
-        state.tab.set(tab());
+        take(state);
         state.notes.set(notes);
     };
     std::mem::forget(listen(&window(), "hashchange", Box::new(changed)));

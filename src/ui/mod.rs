@@ -15,6 +15,7 @@ mod listing;
 mod masthead;
 mod opening;
 mod patch;
+mod picture;
 mod region;
 mod state;
 pub mod worker;

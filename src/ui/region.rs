@@ -14,7 +14,7 @@ use web_sys::{Element, HtmlDialogElement};
 
 use super::{element::listen, patch::patch, state::State};
 use crate::{
-    markup::{self, REGIONS},
+    markup::{self, DRAWN_BY_WORKER, REGIONS},
     report::{controls, view::View},
 };
 
@@ -50,13 +50,14 @@ pub(super) fn follow(state: State) {
     of_answer(state, "verdict", When::AtOnce, |_, view| markup::verdict(view));
     of_answer(state, "figures", When::AtOnce, |_, view| markup::figures(view));
     of_answer(state, "matrix", When::AtOnce, |state, view| markup::matrix(view, state.everything.get()));
-    let tabs = move || markup::tabs(state.tab.get(), state.package.with(Option::is_some));
+    let tabs = move || {
+        let n_pins = state.pins.with(Vec::len);
+        markup::tabs(state.tab.get(), state.package.with(Option::is_some), n_pins)
+    };
     region("tabs", Box::new(move || if state.shows("tabs") { tabs() } else { String::new() }));
     of_answer(state, "memory", When::AtRest, |state, view| markup::memory(view, state.width.get()));
     of_answer(state, "limits", When::AtRest, |_, view| markup::limits(view));
-    for name in ["variants", "context", "placement", "known"] {
-        of_worker(state, name);
-    }
+    DRAWN_BY_WORKER.into_iter().for_each(|name| of_worker(state, name));
     dialog(state);
     spoken(state);
     width(state);
@@ -143,6 +144,10 @@ fn of_worker(state: State, name: &'static str) {
         if !state.shows(name) {
             return;
         }
+        // A lesson is one panel of many: no worker is started for a page without one.
+        if name == "lesson" && state.lesson.with(String::is_empty) {
+            return desk.show("");
+        }
         match state.answer.get_untracked() {
             Ok(_) => desk.ask(state),
             Err(_) => desk.show(""),
@@ -174,7 +179,7 @@ impl Place {
 
     /// Asks the worker; what is there stays until the new is here.
     fn ask(self: &Rc<Self>, state: State) {
-        let asked = state.asked();
+        let asked = state.asked(self.name);
         let Some(desk) = state.desk() else { return };
         let own = self.question.get().wrapping_add(1);
         self.question.set(own);
@@ -204,7 +209,7 @@ fn dialog(state: State) {
         }
         let Some(desk) = state.desk() else { return };
         let dialog = dialog.clone();
-        let asked = untrack(|| state.asked());
+        let asked = untrack(|| state.asked("why"));
         let done = move |answer: Result<String, String>| {
             patch(&dialog, &answer.unwrap_or_else(|what| markup::empty(&what)));
         };
@@ -239,7 +244,7 @@ fn spoken(state: State) {
             }
             Ok(None) => {
                 let Some(desk) = state.desk() else { return };
-                let asked = untrack(|| state.asked());
+                let asked = untrack(|| state.asked("sentence"));
                 let done = move |answer: Result<String, String>| {
                     state.trouble.set(answer.as_ref().err().cloned());
                     if let Ok(sentence) = answer {

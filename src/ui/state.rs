@@ -45,6 +45,12 @@ pub(super) struct State {
     pub(super) tab: RwSignal<&'static str>,
     /// The only panels that are shown, where the page around asks for that.
     pub(super) only: StoredValue<Option<Vec<String>>>,
+    /// What panels of the worker are asked with besides the plan: the name of the panel, and its form.
+    pub(super) more: RwSignal<Vec<(String, String)>>,
+    /// Links of the plans that are pinned.
+    pub(super) pins: RwSignal<Vec<String>>,
+    /// The lesson; empty for none.
+    pub(super) lesson: RwSignal<String>,
     /// Whether the controls are unfolded on a narrow page.
     pub(super) rail_is_open: RwSignal<bool>,
     /// The field of an own device whose text is no such number.
@@ -95,6 +101,9 @@ impl State {
             everything: RwSignal::new(false),
             tab: RwSignal::new(tab),
             only: StoredValue::new(only),
+            more: RwSignal::new(Vec::new()),
+            pins: RwSignal::new(Vec::new()),
+            lesson: RwSignal::new(String::new()),
             rail_is_open: RwSignal::new(false),
             wrong: RwSignal::new(None),
             shared: RwSignal::new(None),
@@ -114,13 +123,32 @@ impl State {
     }
 
     /// What a panel of the worker is asked with.
-    pub(super) fn asked(self) -> Asked {
+    pub(super) fn asked(self, panel: &str) -> Asked {
+        let form = self.more.with(|more| more.iter().find(|(name, _)| name == panel).map(|(_, form)| form.clone()));
+        let mut more = form.unwrap_or_default();
+        match panel {
+            "compare" => {
+                more = self
+                    .pins
+                    .with(|pins| pins.iter().map(|link| ["c=", &escaped(link)].concat()).collect::<Vec<_>>().join("&"));
+            }
+            "lesson" => more = self.lesson.with(|id| ["id=", &escaped(id), "&", &more].concat()),
+            _ => {}
+        }
         Asked {
             link: self.scenario.with_untracked(url::encode),
             width: self.width.get(),
             everything: self.everything.get(),
-            more: String::new(),
+            more,
         }
+    }
+
+    /// Asks a panel something else from now on.
+    pub(super) fn ask_more(self, panel: &str, form: String) {
+        self.more.update(|more| {
+            more.retain(|(name, _)| name != panel);
+            more.push((panel.to_owned(), form));
+        });
     }
 
     /// The worker; it is started when it is first needed.
@@ -140,4 +168,9 @@ impl State {
             }
         }
     }
+}
+
+/// A value as it stands in a link.
+pub(super) fn escaped(text: &str) -> String {
+    js_sys::encode_uri_component(text).into()
 }

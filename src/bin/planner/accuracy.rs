@@ -97,6 +97,11 @@ pub(super) fn accuracy(parser: &mut Parser) -> Result<(), Stop> {
     let mut worst = 0_usize;
     while let Some(arg) = parser.next()? {
         match arg {
+            // What the page's accuracy panel fetches.
+            Arg::Long("sheet") => {
+                say(&accuracy::sheet(&rows(None)?, &known()?));
+                return Ok(());
+            }
             Arg::Long("worst") => worst = parser.value()?.parse()?,
             other => return Err(other.unexpected().into()),
         }

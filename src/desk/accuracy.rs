@@ -1,0 +1,234 @@
+//! The accuracy page: predicted against measured for every row, the error table, conflicts, and what is wrong here.
+//!
+//! The rows come as the text of `accuracy.tsv`, which the worker fetches when the panel is first shown.
+
+use super::form::Form;
+use crate::{
+    chart::{Dot, Frame, Guide, Ink, Measure, Scale, Scatter, Span, scatter},
+    markup::{Markup, figure, panel, when},
+    units::format::{number, thousands},
+};
+
+/// One row that has a prediction.
+struct Point<'a> {
+    id: &'a str,
+    metric: &'a str,
+    runtime: &'a str,
+    unit: &'a str,
+    chip: &'a str,
+    model: &'a str,
+    compression: &'a str,
+    measured: f64,
+    predicted: f64,
+    low: f64,
+    high: f64,
+    is_inside: bool,
+    trust: &'a str,
+    source: &'a str,
+    of: &'a str,
+}
+
+fn point(line: &str) -> Option<Point<'_>> {
+    let cells: Vec<&str> = line.strip_prefix("row\t")?.split('\t').collect();
+    let text = |at: usize| cells.get(at).copied();
+    let value = |at: usize| text(at)?.parse::<f64>().ok().filter(|value| *value > 0.0);
+    Some(Point {
+        id: text(0)?,
+        metric: text(1)?,
+        runtime: text(2)?,
+        unit: text(3)?,
+        chip: text(4)?,
+        model: text(5)?,
+        compression: text(6)?,
+        measured: value(7)?,
+        predicted: value(8)?,
+        low: value(9)?,
+        high: value(10)?,
+        is_inside: text(11)? == "1",
+        trust: text(12)?,
+        source: text(13)?,
+        of: text(14)?,
+    })
+}
+
+/// Draws the page from the form and the sheet, which follows the form after a line end.
+pub(super) fn draw(more: &str, width: u32) -> String {
+    let (form, sheet) = more.split_once('\n').unwrap_or((more, ""));
+    let form = Form::read(form);
+    let points: Vec<Point<'_>> = sheet.lines().filter_map(point).collect();
+    let mut m = Markup::new();
+    let note =
+        "Other people's measurements against what is predicted when everything from the same source is left out.";
+    panel(&mut m, "accuracy-panel", "How good are these numbers?", note, |m| {
+        if points.is_empty() {
+            return m.say(
+                "p",
+                &[("class", "notice")],
+                "The measured rows could not be loaded (accuracy.tsv of this site).",
+            );
+        }
+        let metric = if form.get("metric").is_empty() { "decode" } else { form.get("metric") };
+        choices(m, &form, metric, &points);
+        let is_of = |name: &str, own: &str| form.get(name).is_empty() || form.get(name) == own;
+        let own: Vec<&Point<'_>> = points
+            .iter()
+            .filter(|p| {
+                p.metric == metric && is_of("runtime", p.runtime) && is_of("chip", p.chip) && is_of("on", p.unit)
+            })
+            .collect();
+        picture(m, metric, &own, width);
+        errors(m, sheet, metric);
+    });
+    wrong(&mut m, sheet);
+    m.done()
+}
+
+fn choice(m: &mut Markup, name: &str, label: &str, current: &str, every: Option<&str>, mut all: Vec<&str>) {
+    all.sort_unstable();
+    all.dedup();
+    let id = ["accuracy-", name].concat();
+    m.put("div", &[("class", "field")], |m| {
+        m.say("label", &[("class", "label"), ("for", &id)], label);
+        m.put("select", &[("class", "select"), ("id", &id), ("data-field", name)], |m| {
+            if let Some(every) = every {
+                m.say("option", &[("value", ""), ("selected", when(current.is_empty()))], every);
+            }
+            for own in all {
+                m.say("option", &[("value", own), ("selected", when(own == current))], own);
+            }
+        });
+    });
+}
+
+fn choices(m: &mut Markup, form: &Form, metric: &str, points: &[Point<'_>]) {
+    let own = || points.iter().filter(|point| point.metric == metric);
+    m.put("div", &[("class", "form")], |m| {
+        choice(m, "metric", "Metric", metric, None, points.iter().map(|point| point.metric).collect());
+        let runtimes = own().map(|point| point.runtime).collect();
+        choice(m, "runtime", "Runtime", form.get("runtime"), Some("every runtime"), runtimes);
+        choice(m, "on", "Unit", form.get("on"), Some("every unit"), own().map(|point| point.unit).collect());
+        choice(m, "chip", "Chip", form.get("chip"), Some("every chip"), own().map(|point| point.chip).collect());
+    });
+}
+
+fn picture(m: &mut Markup, metric: &str, own: &[&Point<'_>], width: u32) {
+    let n_inside = own.iter().filter(|point| point.is_inside).count();
+    let said = format!(
+        "{} rows of {metric}; {} of them lie inside of the predicted range, which is meant to hold for nine in ten.",
+        thousands(own.len() as f64),
+        thousands(n_inside as f64)
+    );
+    m.say("p", &[("class", "found-answer"), ("role", "status")], &said);
+    let unit = own.first().map_or("", |point| point.of);
+    let axis = |name: &str| Measure {
+        name: [name, " ", metric, ", ", unit].concat(),
+        scale: Scale::Log,
+        unit: 1.0,
+        tick: |value| number(value),
+    };
+    let one = |value: f64, text: String| Span { value, low: value, high: value, text };
+    let dots = own.iter().filter(|point| point.of == unit).map(|point| Dot {
+        name: [point.model, " ", point.compression, ", ", point.chip, " ", point.unit, " (", point.runtime, ")"]
+            .concat(),
+        ink: if point.is_inside { Ink::Series1 } else { Ink::Series3 },
+        x: one(point.measured, format!("measured {} {unit}", number(point.measured))),
+        y: one(
+            point.predicted,
+            format!(
+                "predicted {} ({}–{}); {}, row {}, trust {}",
+                number(point.predicted),
+                number(point.low),
+                number(point.high),
+                point.source,
+                point.id,
+                point.trust
+            ),
+        ),
+    });
+    let data = Scatter {
+        subject: "row".to_owned(),
+        x: axis("measured"),
+        y: axis("predicted"),
+        dots: dots.collect(),
+        guide: Guide::Equal,
+        x_limits: Vec::new(),
+        y_limits: Vec::new(),
+    };
+    let frame = Frame {
+        id: "accuracy".to_owned(),
+        title: ["Predicted against measured: ", metric].concat(),
+        description: "On the line both are equal; above it too much is predicted, below it too little.".to_owned(),
+        width,
+    };
+    if data.dots.is_empty() {
+        return m.say("p", &[("class", "hint")], "No row is left: choose fewer filters.");
+    }
+    figure(m, "accuracy", &scatter(&frame, &data));
+}
+
+/// The error table of one metric.
+fn errors(m: &mut Markup, sheet: &str, metric: &str) {
+    m.say("h3", &[], &["Errors of ", metric, ", rows of trust A and B"].concat());
+    let name = ["Errors of ", metric].concat();
+    m.put("div", &[("class", "scroller"), ("tabindex", "0"), ("role", "region"), ("aria-label", &name)], |m| {
+        m.put("table", &[("class", "listing")], |m| {
+            let head = ["runtime, unit", "left out", "rows", "median error", "90th percentile", "bias", "inside"];
+            m.put("thead", &[], |m| {
+                m.put("tr", &[], |m| head.iter().for_each(|name| m.say("th", &[("scope", "col")], name)));
+            });
+            m.put("tbody", &[], |m| {
+                for line in sheet.lines().filter_map(|line| line.strip_prefix("group\t")) {
+                    let cells: Vec<&str> = line.split('\t').collect();
+                    let [own, runtime, unit, left, n, median, worst, bias, inside] = cells.as_slice() else { continue };
+                    if *own != metric {
+                        continue;
+                    }
+                    m.put("tr", &[], |m| {
+                        m.say("th", &[("scope", "row")], &[runtime, " ", unit].concat());
+                        m.say("td", &[], left);
+                        m.say("td", &[("class", "num")], n);
+                        for value in [median, worst, bias, inside] {
+                            m.say("td", &[("class", "num")], &[value, " %"].concat());
+                        }
+                    });
+                }
+            });
+        });
+    });
+}
+
+/// What a reader should know before believing any of it.
+fn wrong(m: &mut Markup, sheet: &str) {
+    const WRONG: [&str; 6] = [
+        "Nobody here measured on an Apple device: every rate is fitted on rows that others published, by methods that differ.",
+        "Neural Engine rows are few and come from a handful of people; leave one of them out and the error of the rest doubles. Their ranges are wide for that reason.",
+        "Prompts that a runtime had cached, first loads that include a download, and loads that were warm are in the rows; the planner predicts none of these, and such rows are off by orders of magnitude.",
+        "CPU decode under Core ML rests on one source: left out, nothing of it can be predicted.",
+        "Thermal throttling is a range, not a simulation: how warm a device is decides within it.",
+        "Placement follows published rules; a package whose operations land elsewhere is timed on the wrong unit.",
+    ];
+    panel(m, "wrong-panel", "What is wrong with this planner", "In plain words.", |m| {
+        m.put("ul", &[("class", "reasons")], |m| WRONG.iter().for_each(|text| m.say("li", &[], text)));
+        let conflicts: Vec<&str> = sheet.lines().filter_map(|line| line.strip_prefix("conflict\t")).collect();
+        fold(m, "Sources that disagree", &conflicts, |m, line| {
+            let mut cells = line.split('\t');
+            let (what, low, high) =
+                (cells.next().unwrap_or_default(), cells.next().unwrap_or_default(), cells.next().unwrap_or_default());
+            m.say("li", &[], &[what, ": ", low, " against ", high].concat());
+        });
+        let skips: Vec<&str> = sheet.lines().filter_map(|line| line.strip_prefix("skip\t")).collect();
+        fold(m, "Rows that the planner cannot express, and why", &skips, |m, line| {
+            let cells: Vec<&str> = line.split('\t').collect();
+            if let [metric, runtime, why, n] = cells.as_slice() {
+                m.say("li", &[], &[n, " × ", metric, " (", runtime, "): ", why].concat());
+            }
+        });
+    });
+}
+
+fn fold(m: &mut Markup, title: &str, lines: &[&str], line: impl Fn(&mut Markup, &str)) {
+    m.put("details", &[("class", "fold")], |m| {
+        m.say("summary", &[], &[title, " (", &thousands(lines.len() as f64), ")"].concat());
+        m.put("ul", &[("class", "reasons")], |m| lines.iter().for_each(|own| line(m, own)));
+    });
+}

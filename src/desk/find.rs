@@ -1,0 +1,333 @@
+//! Planning backwards: the largest model that fits, the cheapest variant that is fast enough, the devices that can run it.
+
+use super::form::Form;
+use crate::{
+    catalog::{Catalog, PresetKind},
+    chart::{BarSeries, Bars, Frame, Ink, Measure, Panel, Scale, Span, bars},
+    format::Package,
+    machine,
+    markup::{Markup, panel, verdict_of, when},
+    report::{
+        answer,
+        find::{self, Judged, Sureness, Want},
+        view::View,
+        words,
+    },
+    scenario::{DeviceRef, ModelRef, Pick, Scenario, url},
+    units::{
+        Quantity, Seconds, TokensPerSec,
+        format::{iec_bytes, si_bytes, tokens},
+        parse,
+    },
+};
+
+/// Rows that are shown at once.
+const SHOWN: usize = 24;
+const QUESTIONS: [(&str, &str); 3] = [
+    ("models", "What is the largest model that fits this device?"),
+    ("variants", "What is the smallest variant that is fast enough on this device and later ones?"),
+    ("devices", "Which devices can run this plan?"),
+];
+
+pub(super) fn draw(scenario: &Scenario, package: Option<&Package>, view: &View, more: &str, width: u32) -> String {
+    let form = Form::read(more);
+    let question = QUESTIONS.iter().find(|(id, _)| *id == form.get("question")).map_or("models", |(id, _)| id);
+    let mut m = Markup::new();
+    let note =
+        "Backwards: from what must hold to what does. Ranked; each row says the limit that binds, and opens as a plan.";
+    panel(&mut m, "find-panel", "What else fits?", note, |m| {
+        asked(m, &form, question, view.decodes());
+        let want = match wish(&form) {
+            Ok(want) => want,
+            Err(why) => return m.say("p", &[("class", "notice"), ("role", "alert")], &why),
+        };
+        let answered = match question {
+            "variants" => variants(m, scenario, package, &want),
+            "devices" => devices(m, scenario, package, view, &form, &want, width),
+            _ => models(m, scenario, &form, &want),
+        };
+        if let Err(why) = answered {
+            m.say("p", &[("class", "notice")], &why);
+        }
+    });
+    m.done()
+}
+
+fn field(m: &mut Markup, name: &str, label: &str, hint: &str, value: &str) {
+    let id = ["find-", name].concat();
+    m.put("div", &[("class", "field")], |m| {
+        m.say("label", &[("class", "label"), ("for", &id)], label);
+        let attributes =
+            [("class", "input"), ("id", &*id), ("data-field", name), ("placeholder", hint), ("value", value)];
+        m.void("input", &attributes);
+    });
+}
+
+fn asked(m: &mut Markup, form: &Form, question: &str, writes_tokens: bool) {
+    m.put("div", &[("class", "form")], |m| {
+        m.put("div", &[("class", "field wide")], |m| {
+            m.say("label", &[("class", "label"), ("for", "find-question")], "Question");
+            m.put("select", &[("class", "select"), ("id", "find-question"), ("data-field", "question")], |m| {
+                for (id, name) in QUESTIONS {
+                    m.say("option", &[("value", id), ("selected", when(id == question))], name);
+                }
+            });
+        });
+        if question == "models" {
+            m.put("div", &[("class", "field")], |m| {
+                m.say("label", &[("class", "label"), ("for", "find-kind")], "Kind");
+                m.put("select", &[("class", "select"), ("id", "find-kind"), ("data-field", "kind")], |m| {
+                    for (id, name, _) in KINDS {
+                        m.say("option", &[("value", id), ("selected", when(id == form.get("kind")))], name);
+                    }
+                });
+            });
+        }
+        if writes_tokens || question == "models" {
+            field(m, "speed", "At least, tokens a second", "20", form.get("speed"));
+        } else {
+            field(m, "latency", "At most, milliseconds a run", "33", form.get("latency"));
+        }
+        field(m, "memory", "Memory, at most", "1.5 GB", form.get("memory"));
+        field(m, "bundle", "Bundle, at most", "2 GB", form.get("bundle"));
+        if question == "devices" {
+            field(m, "fleet", "Fleet, with shares", "iphone-13=30, iphone-15-pro=20", form.get("fleet"));
+        }
+    });
+}
+
+const KINDS: [(&str, &str, PresetKind); 5] = [
+    ("llm", "Language models", PresetKind::Llm),
+    ("vision", "Vision", PresetKind::Vision),
+    ("text", "Text", PresetKind::Text),
+    ("speech", "Speech", PresetKind::Speech),
+    ("diffusion", "Text to image", PresetKind::Diffusion),
+];
+
+fn wish(form: &Form) -> Result<Want, String> {
+    let number = |name: &str| match form.get(name).trim() {
+        "" => Ok(None),
+        text => match text.parse::<f64>() {
+            Ok(value) if value.is_finite() && value > 0.0 => Ok(Some(value)),
+            _ => Err(["“", text, "” is no number above 0"].concat()),
+        },
+    };
+    let bytes = |name: &str| match form.get(name).trim() {
+        "" => Ok(None),
+        text => parse::bytes(text).map(Some),
+    };
+    Ok(Want {
+        decode: number("speed")?.map(TokensPerSec::of),
+        latency: number("latency")?.map(Seconds::ms),
+        memory: bytes("memory")?,
+        bundle: bytes("bundle")?,
+        units: None,
+        any_quality: false,
+    })
+}
+
+fn sureness(own: Sureness) -> (crate::estimate::Status, &'static str) {
+    use crate::estimate::Status;
+    match own {
+        Sureness::Sure => (Status::Fits, "yes"),
+        Sureness::Likely => (Status::Tight, "likely"),
+        Sureness::Unknown => (Status::Unknown, "unknown"),
+        Sureness::No => (Status::Fails, "no"),
+    }
+}
+
+fn table(m: &mut Markup, name: &str, head: &[&str], inside: impl FnOnce(&mut Markup)) {
+    m.put("div", &[("class", "scroller"), ("tabindex", "0"), ("role", "region"), ("aria-label", name)], |m| {
+        m.put("table", &[("class", "listing found")], |m| {
+            m.put("thead", &[], |m| {
+                m.put("tr", &[], |m| head.iter().for_each(|name| m.say("th", &[("scope", "col")], name)));
+            });
+            m.put("tbody", &[], inside);
+        });
+    });
+}
+
+/// A row: what it is as a link to its plan, whether it passes, its figures, and what binds.
+fn row(m: &mut Markup, name: &str, note: &str, scenario: &Scenario, judged: &Judged) {
+    let (status, word) = sureness(judged.sureness);
+    let link = ["#", &url::encode(scenario)].concat();
+    m.put("tr", &[("data-verdict", verdict_of(status))], |m| {
+        m.put("th", &[("scope", "row")], |m| {
+            m.say("a", &[("href", &link)], name);
+            if !note.is_empty() {
+                m.text(" ");
+                m.say("span", &[("class", "hint")], note);
+            }
+        });
+        m.put("td", &[], |m| m.say("span", &[("class", "verdict-word")], word));
+        m.say("td", &[], &[&judged.pick.variant.label(), ", ", words::on_units(judged.pick.units)].concat());
+        m.say("td", &[("class", "num")], &si_bytes(judged.bundle.value));
+        m.say("td", &[("class", "num")], &iec_bytes(judged.memory.value));
+        m.say("td", &[("class", "num")], &judged.speed_text());
+        m.say("td", &[], &judged.binds);
+    });
+}
+
+const HEAD: [&str; 7] = ["", "passes", "as", "bundle", "memory", "speed", "what binds"];
+
+fn heads(first: &'static str) -> [&'static str; 7] {
+    let mut head = HEAD;
+    head[0] = first;
+    head
+}
+
+fn models(m: &mut Markup, scenario: &Scenario, form: &Form, want: &Want) -> Result<(), String> {
+    let kind = KINDS.iter().find(|(id, _, _)| *id == form.get("kind")).map_or(PresetKind::Llm, |(_, _, kind)| *kind);
+    let machine = answer::machine(scenario).map_err(|error| error.to_string())?;
+    let rows = find::models(scenario, &machine, kind, want);
+    let passes = |own: &find::ModelRow| own.best.sureness != Sureness::No;
+    let first = rows.first().filter(|row| passes(row));
+    let said = match first {
+        Some(row) => format!("{} is the largest of {} that fits {}.", row.name, rows.len(), machine.name),
+        None => format!("None of the {} models here fits {} under these limits.", rows.len(), machine.name),
+    };
+    m.say("p", &[("class", "found-answer")], &said);
+    table(m, "Models by size", &heads("model"), |m| {
+        for own in rows.iter().take(SHOWN) {
+            let plan =
+                Scenario { model: ModelRef::Preset(own.id.to_owned()), pick: Some(own.best.pick), ..scenario.clone() };
+            row(m, own.name, &find::params(own.params), &plan, &own.best);
+        }
+    });
+    Ok(())
+}
+
+fn variants(m: &mut Markup, scenario: &Scenario, package: Option<&Package>, want: &Want) -> Result<(), String> {
+    let DeviceRef::Known { id, .. } = &scenario.device else {
+        return Err("choose an Apple device: an own one has no later ones".to_owned());
+    };
+    let chosen = answer::choose(scenario, package).map_err(|error| error.to_string())?;
+    let mut machines = Vec::new();
+    for device in find::and_later(id) {
+        let device = DeviceRef::Known { id: device.id.clone(), ram_gib: None };
+        let os = answer::default_os(&device);
+        if let (Ok(machine), DeviceRef::Known { id, .. }) = (machine::resolve(&device, os), &device) {
+            machines.push((id.clone(), machine));
+        }
+    }
+    let rows = find::variants(&chosen.model, &machines, scenario.entitled, want);
+    let passing = rows.iter().filter(|row| row.sureness != Sureness::No).count();
+    let said = match rows.first().filter(|row| row.sureness != Sureness::No) {
+        Some(row) => format!(
+            "{} on {} is the smallest that passes on all {} devices; {passing} of {} choices do. {} decides.",
+            row.pick.variant.label(),
+            words::on_units(row.pick.units),
+            machines.len(),
+            rows.len(),
+            row.device
+        ),
+        None => format!("No choice passes on all of the {} devices.", machines.len()),
+    };
+    m.say("p", &[("class", "found-answer")], &said);
+    table(m, "Variants by size", &heads("decided by"), |m| {
+        for own in rows.iter().take(SHOWN) {
+            let device = DeviceRef::Known { id: own.id.clone(), ram_gib: None };
+            let os = answer::default_os(&device);
+            let plan = Scenario { device, os, pick: Some(own.pick), ..scenario.clone() };
+            row(m, &own.device, "", &plan, &own.there);
+        }
+    });
+    Ok(())
+}
+
+fn devices(
+    m: &mut Markup,
+    scenario: &Scenario,
+    package: Option<&Package>,
+    view: &View,
+    form: &Form,
+    want: &Want,
+    width: u32,
+) -> Result<(), String> {
+    let pick: Pick = view.pick().ok_or("no cell is picked")?;
+    let chosen = answer::choose(scenario, package).map_err(|error| error.to_string())?;
+    let mut devices = Vec::new();
+    for part in form.get("fleet").split(',').map(str::trim).filter(|part| !part.is_empty()) {
+        let (id, share) = part.split_once('=').unwrap_or((part, "1"));
+        let share = share.trim().parse::<f64>().map_err(|_| ["“", share, "” in “", part, "” is no share"].concat())?;
+        if Catalog::get().device(id.trim()).is_none() {
+            return Err(["there is no device “", id, "”: ids are as in links (`d=iphone-13`)"].concat());
+        }
+        let device = DeviceRef::Known { id: id.trim().to_owned(), ram_gib: None };
+        let os = answer::default_os(&device);
+        devices.push((device, os, share));
+    }
+    let has_shares = !devices.is_empty();
+    if devices.is_empty() {
+        devices.extend(find::every_device().into_iter().map(|(device, os)| (device, os, 1.0)));
+    }
+    let fleet = find::fleet(&chosen.model, pick, &devices, scenario.entitled, want);
+    let percent = |share: f64| format!("{:.0} %", share * 100.0);
+    let of = if has_shares { "the fleet" } else { "the device models here" };
+    let said = format!(
+        "{} of {of} run it for sure, {} likely; of {} nobody can tell.",
+        percent(fleet.sure),
+        percent(fleet.likely),
+        percent(fleet.unknown)
+    );
+    m.say("p", &[("class", "found-answer")], &said);
+    ladder(m, &fleet, width);
+    table(m, "Devices", &heads("device"), |m| {
+        for own in &fleet.rows {
+            let Some(judged) = &own.judged else { continue };
+            let device = DeviceRef::Known { id: own.id.clone(), ram_gib: None };
+            let plan = Scenario { os: answer::default_os(&device), device, pick: Some(pick), ..scenario.clone() };
+            let note = if has_shares { percent(own.share) } else { String::new() };
+            row(m, &own.name, &note, &plan, judged);
+        }
+    });
+    Ok(())
+}
+
+/// Speed on every device that runs the plan, as a picture.
+fn ladder(m: &mut Markup, fleet: &find::Fleet, width: u32) {
+    let mut rungs: Vec<(&str, Span)> = Vec::new();
+    for row in &fleet.rows {
+        let Some(judged) = row.judged.as_ref().filter(|judged| judged.sureness != Sureness::No) else { continue };
+        let Some(decode) = &judged.decode else { continue };
+        let span = Span {
+            value: decode.value.get(),
+            low: decode.low.get(),
+            high: decode.high.get(),
+            text: words::token_range(decode),
+        };
+        rungs.push((&row.name, span));
+    }
+    if rungs.len() < 2 {
+        return;
+    }
+    crate::order::by(&mut rungs, |a, b| a.1.value > b.1.value);
+    rungs.truncate(SHOWN);
+    let data = Bars {
+        subject: "device".to_owned(),
+        chosen: None,
+        missing: "unknown".to_owned(),
+        categories: rungs.iter().map(|(name, _)| (*name).to_owned()).collect(),
+        panels: vec![Panel {
+            measure: Measure {
+                name: "decode speed, tok/s".to_owned(),
+                scale: Scale::Linear,
+                unit: 1.0,
+                tick: |value| tokens(TokensPerSec::of(value)).trim_end_matches(" tok/s").to_owned(),
+            },
+            limits: Vec::new(),
+            series: vec![BarSeries {
+                name: String::new(),
+                ink: Ink::Series1,
+                values: rungs.into_iter().map(|(_, span)| Some(span)).collect(),
+            }],
+        }],
+    };
+    let frame = Frame {
+        id: "ladder".to_owned(),
+        title: "Decode speed of this plan, device by device".to_owned(),
+        description: "The fastest devices of those that run the plan, with the range of each.".to_owned(),
+        width,
+    };
+    crate::markup::figure(m, "ladder", &bars(&frame, &data));
+}

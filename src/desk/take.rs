@@ -1,0 +1,124 @@
+//! What a person takes away: the scripts of the plan, its figures as CSV, JSON and Markdown, and how to cite it.
+
+use std::fmt::Write;
+
+use crate::{
+    format::Package,
+    markup::{Markup, panel},
+    report::{
+        answer, plan,
+        takeaway::{self, Plan, TextFile},
+        view::View,
+    },
+    scenario::{Scenario, url},
+};
+
+pub(super) fn draw(scenario: &Scenario, package: Option<&Package>, view: &View) -> Result<String, String> {
+    let say = |error: answer::Unanswerable| error.to_string();
+    let chosen = answer::choose(scenario, package).map_err(say)?;
+    let machine = answer::machine(scenario).map_err(say)?;
+    let pick = view.pick().ok_or("no cell is picked")?;
+    let planned = Plan { scenario, machine: &machine, model: &chosen.model, preset: chosen.preset, pick };
+    let scripts = takeaway::files(&planned);
+    let own = Scenario { pick: Some(pick), ..scenario.clone() };
+    let link = ["#", &url::encode(&own)].concat();
+    let mut answered = answer::answer(&chosen, &machine, scenario);
+    let document = plan::document(scenario, &machine, &answered);
+    let json = serde_json::to_string_pretty(&document).map_err(|error| error.to_string())?;
+    answered.keep(|cell| cell.variant == pick.variant);
+    let of = |name, language, purpose: &str, text| TextFile { name, language, purpose: purpose.to_owned(), text };
+    let figures = [
+        of("plan.md", "markdown", "the answer and its figures, for a note or an issue", markdown(view, &link)),
+        of("matrix.csv", "csv", "every variant on every choice of units", csv(view)),
+        of("plan.json", "json", "the whole plan, as `planner plan --json` prints it", json),
+        of("citation.txt", "text", "how to cite this plan", citation(view, &link)),
+    ];
+    let mut m = Markup::new();
+    let note = "For exactly the picked cell. Scripts end with a sentence where only you can go on.";
+    panel(&mut m, "take-panel", "Take away", note, |m| {
+        m.put("p", &[], |m| {
+            m.text("Link to this plan: ");
+            m.say("a", &[("href", &link)], &link);
+        });
+        for (idx, own) in scripts.iter().chain(&figures).enumerate() {
+            file(m, own, idx == 0);
+        }
+    });
+    Ok(m.done())
+}
+
+fn file(m: &mut Markup, file: &TextFile, is_open: bool) {
+    let id = ["take-", &file.name.replace('.', "-")].concat();
+    let open = crate::markup::when(is_open);
+    m.put("details", &[("class", "fold"), ("open", open)], |m| {
+        m.put("summary", &[], |m| {
+            m.say("b", &[], file.name);
+            m.say("span", &[("class", "hint")], &[" — ", &file.purpose].concat());
+        });
+        m.put("pre", &[("class", "code"), ("tabindex", "0"), ("data-language", file.language)], |m| {
+            m.say("code", &[("id", &id)], &file.text);
+        });
+        m.put("div", &[("class", "quick")], |m| {
+            for (does, word) in [("copy", "Copy"), ("save", "Save")] {
+                let label = [word, " ", file.name].concat();
+                let attributes = [
+                    ("class", "button"),
+                    ("type", "button"),
+                    ("data-press", does),
+                    ("data-of", &*id),
+                    ("data-name", file.name),
+                    ("aria-label", &*label),
+                ];
+                m.say("button", &attributes, word);
+            }
+        });
+    });
+}
+
+fn markdown(view: &View, link: &str) -> String {
+    let mut out =
+        format!("**{}**\n\n{}\n\n| | | range | basis |\n| --- | --- | --- | --- |\n", view.sentence, view.kicker);
+    for own in &view.figures {
+        let _ = writeln!(out, "| {} | {} | {} | {} |", own.label, own.value, own.range, own.basis);
+    }
+    out.push('\n');
+    for line in &view.verdicts {
+        let _ = writeln!(out, "- {}: {}", line.label, line.text);
+    }
+    let _ = write!(out, "\nPredicted by Core ML Planner {}, not measured. Link: `{link}`\n", env!("CARGO_PKG_VERSION"));
+    out
+}
+
+/// A cell of a table of comma-separated values.
+fn quoted(text: &str) -> String {
+    if text.contains([',', '"', '\n']) { ["\"", &text.replace('"', "\"\""), "\""].concat() } else { text.to_owned() }
+}
+
+fn csv(view: &View) -> String {
+    let mut out = "variant,units,verdict,bundle,memory,speed,range\n".to_owned();
+    for row in view.matrix.iter().flat_map(|group| &group.rows) {
+        for cell in &row.cells {
+            let cells = [
+                row.label.as_str(),
+                cell.pick.units.id(),
+                crate::report::words::status(cell.status),
+                &row.bundle,
+                &cell.memory,
+                &cell.speed,
+                &cell.speed_range,
+            ];
+            let line: Vec<String> = cells.into_iter().map(quoted).collect();
+            let _ = writeln!(out, "{}", line.join(","));
+        }
+    }
+    out
+}
+
+fn citation(view: &View, link: &str) -> String {
+    let version = env!("CARGO_PKG_VERSION");
+    format!(
+        "Core ML Planner {version}. {}. {}. Predicted, not measured. {link}\n\n@misc{{coremlplanner,\n  title = {{Core ML \
+         Planner: {}}},\n  note = {{version {version}, plan {link}}}\n}}\n",
+        view.kicker, view.sentence, view.picked_name
+    )
+}

@@ -1,0 +1,43 @@
+//! The glossary as a panel.
+
+use crate::{
+    catalog::{Glossary, Term},
+    markup::{Markup, panel},
+};
+
+pub(super) fn draw() -> String {
+    let terms = &Glossary::get().term;
+    let mut m = Markup::new();
+    panel(&mut m, "words-panel", "Words", "Every technical term of this page, in plain English.", |m| {
+        m.put("dl", &[("class", "glossary")], |m| {
+            for own in terms {
+                m.put("div", &[], |m| term(m, own, terms));
+            }
+        });
+    });
+    m.done()
+}
+
+fn term(m: &mut Markup, own: &Term, all: &[Term]) {
+    m.put("dt", &[("id", &*["word-", &own.id].concat())], |m| {
+        m.text(&own.term);
+        if !own.also.is_empty() {
+            m.text(" ");
+            m.say("span", &[("class", "hint")], &own.also.join(", "));
+        }
+    });
+    m.put("dd", &[], |m| {
+        m.text(&own.text);
+        let beside = own.see.iter().filter_map(|id| all.iter().find(|term| term.id == *id));
+        for (idx, other) in beside.enumerate() {
+            m.text(if idx == 0 { " See " } else { ", " });
+            let to = [
+                ("class", "linklike"),
+                ("type", "button"),
+                ("data-press", "show"),
+                ("data-of", &*["word-", &other.id].concat()),
+            ];
+            m.say("button", &to, &other.term);
+        }
+    });
+}
