@@ -7,6 +7,8 @@
 
 use std::{collections::BTreeMap, fmt::Write};
 
+use crate::estimate::law::Class;
+
 use super::{Fitted, Known, Left, Metric, Outcome, Row, Scored, Trust, group, held_out, resolve, scored};
 
 /// Rows of one thing that differ by more are listed as a conflict.
@@ -110,33 +112,45 @@ fn skips(out: &mut String, rows: &[Row], outcomes: &[Outcome]) {
     }
 }
 
-/// Rows that the planner cannot tell apart (same chip, about the same parts of the same class) and whose sources do not say the
-/// same.
+/// A model's name without its publisher and its signs.
+fn short(model: &str) -> String {
+    let name = model.rsplit('/').next().unwrap_or(model);
+    name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_lowercase()
+}
+
+/// Rows of one model on one chip that the planner answers alike, and whose sources do not say alike.
 fn conflicts(out: &mut String, expressed: &[(&Row, &Outcome)], unseen: &[Scored]) {
-    let mut same: BTreeMap<(String, &str, &str, &str, &str), Vec<(&Row, f64)>> = BTreeMap::new();
-    for ((row, outcome), scored) in expressed.iter().zip(unseen) {
-        let (Ok(case), Some(measured)) = (outcome, scored.measured) else { continue };
-        if row.trust() < Trust::D && measured > 0.0 && case.class.metric != Metric::Size {
-            let class = case.class;
-            let key = format!("{:.1e} {:.1e}", case.parts.stream, case.parts.compute);
-            same.entry((key, class.metric.id(), class.runtime, class.unit, &row.soc))
-                .or_default()
-                .push((row, measured));
-        }
-    }
-    for ((_, metric, runtime, unit, chip), mut all) in same {
-        all.sort_by(|a, b| a.1.total_cmp(&b.1));
-        let (Some((low, least)), Some((high, most))) = (all.first(), all.last()) else { continue };
-        if most / least > CONFLICT && low.origin() != high.origin() {
-            let _ = writeln!(
-                out,
-                "conflict\t{metric} of {} on {chip} {unit} ({runtime})\t{least} {} ({})\t{most} {} ({})",
-                plain(&low.model),
-                plain(&low.unit),
-                plain(low.origin()),
-                plain(&high.unit),
-                plain(high.origin())
-            );
+    let all: Vec<(&Row, Class, String, f64, f64)> = expressed
+        .iter()
+        .zip(unseen)
+        .filter_map(|((row, outcome), scored)| {
+            let case = outcome.as_ref().ok()?;
+            Some((*row, case.class, short(&row.model), scored.predicted?, scored.measured?))
+        })
+        .filter(|(row, class, ..)| row.trust() < Trust::D && class.metric != Metric::Size)
+        .collect();
+    for (idx, (low, class, name, predicted, least)) in all.iter().enumerate() {
+        for (high, other, other_name, other_predicted, most) in all.iter().skip(idx + 1) {
+            let is_same = class == other
+                && low.soc == high.soc
+                && (name.contains(other_name.as_str()) || other_name.contains(name.as_str()));
+            let alike = (predicted / other_predicted).max(other_predicted / predicted) < CONFLICT;
+            let apart = (least / most).max(most / least) > CONFLICT;
+            if is_same && alike && apart && low.origin() != high.origin() {
+                let _ = writeln!(
+                    out,
+                    "conflict\t{} of {} on {} {} ({})\t{least} {} ({})\t{most} {} ({})",
+                    class.metric.id(),
+                    plain(&low.model),
+                    plain(&low.soc),
+                    class.unit,
+                    class.runtime,
+                    plain(&low.unit),
+                    plain(low.origin()),
+                    plain(&high.unit),
+                    plain(high.origin())
+                );
+            }
         }
     }
 }
