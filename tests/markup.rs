@@ -109,7 +109,7 @@ fn whole(scenario: &Scenario) -> String {
         markup::verdict(&view),
         markup::figures(&view),
         markup::matrix(&view, true),
-        markup::tabs("memory", true),
+        markup::tabs("memory", true, 2),
         chart("memory", drawings::memory(&view, 700)),
         chart("variants", drawings::variants(&details, |_| true, 320)),
         markup::limits(&view),
