@@ -16,9 +16,6 @@ use crate::{
 const MOST: f64 = 1.5;
 const PULL: f64 = 0.12;
 const PSEUDO: f64 = 2.0;
-const SHIFT_MOST: f64 = 3.0;
-/// Widest end of a range, as a multiple: a range that is wider says nothing.
-const RANGE_MOST: f64 = 6.0;
 /// Steps by which a multiple is tried, coarse to fine.
 const STEPS: [f64; 5] = [2.0, 1.4, 1.15, 1.05, 1.015];
 
@@ -182,7 +179,7 @@ impl<'a> Pool<'a> {
             let mut multiples = if rest.rows.is_empty() { *parent } else { rest.multiples(parent) };
             if let Some(family) = leaf {
                 let own = rest.only(family);
-                multiples = multiples.times(of_family(own.shift(&multiples)));
+                multiples = multiples.times(own.shift(&multiples));
             }
             let left = self.rows.iter().filter(|(row, _)| row.source == source);
             let left = left.filter(|(row, _)| leaf.is_none_or(|family| row.case.class.family == family));
@@ -195,11 +192,6 @@ impl<'a> Pool<'a> {
         }
         all
     }
-}
-
-/// A family of chips is not three times another: what says so are rows of something else.
-fn of_family(shift: f64) -> f64 {
-    shift.clamp(1.0 / SHIFT_MOST, SHIFT_MOST)
 }
 
 /// A weighted quantile.
@@ -225,7 +217,7 @@ fn range(unseen: &[(f64, f64)], n_sources: usize) -> (f64, f64, f64) {
     let low = quantile(unseen, 0.05).unwrap_or(0.5) / wider;
     let high = quantile(unseen, 0.95).unwrap_or(2.0) * wider;
     let errors: Vec<(f64, f64)> = unseen.iter().map(|(ratio, weight)| ((1.0 / ratio - 1.0).abs(), *weight)).collect();
-    (low.clamp(1.0 / RANGE_MOST, 0.97), high.clamp(1.03, RANGE_MOST), quantile(&errors, 0.5).unwrap_or(1.0))
+    (low.clamp(0.05, 0.97), high.clamp(1.03, 20.0), quantile(&errors, 0.5).unwrap_or(1.0))
 }
 
 /// Fits every class that has rows.
@@ -287,7 +279,7 @@ pub fn fit(rows: &[Fitted<'_>]) -> Vec<Law> {
             if own.rows.len() < 2 {
                 continue;
             }
-            let multiples = multiples.times(of_family(own.shift(&multiples)));
+            let multiples = multiples.times(own.shift(&multiples));
             let mut seen = pool.unseen(&parent, Some(leaf.family));
             if own.rows.len() < 10 || own.sources().len() < 3 {
                 // Too few to say how far they scatter: the class says it with them.

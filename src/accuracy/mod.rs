@@ -20,7 +20,6 @@ pub use case::{Case, Metric, Speed};
 pub use fit::{Fitted, fit, laws_text};
 pub use held_out::{Left, held_out};
 pub use known::Known;
-pub(crate) use parse::records;
 pub use parse::{Row, Trust, read};
 pub use resolve::{Skip, resolve};
 pub use score::{Group, Outcome, Scored, Scores, group, predict, score, scored};

@@ -142,9 +142,7 @@ fn times<Q: Quantity>(figure: Figure<Q>, share: f64) -> Figure<Q> {
 /// Tokens that a row's words for its context speak of: prompt, and capacity while it writes.
 fn workload(row: &Row, runtime: Runtime) -> Workload {
     let text = row.context.to_ascii_lowercase();
-    let chunk = if text.contains("chunk") { after(&text, "t=") } else { None };
-    let prompt = chunk
-        .or_else(|| after(&text, "pp"))
+    let prompt = after(&text, "pp")
         .or_else(|| after(&text, "prompt"))
         .or_else(|| after(&text, "context"))
         .or_else(|| before(&text, "-token"))
@@ -266,9 +264,6 @@ impl Question<'_> {
                 } else {
                     metric
                 };
-                if self.row.context.starts_with("energy:") && metric != Metric::Decode {
-                    return skip("the row sums the prompts of a long run: how long one was is not said");
-                }
                 let (parts, unit) = self.call(&subject, &plans, of)?;
                 let tokens = self.prompt();
                 let speed = match (metric, self.row.unit.as_str()) {
@@ -325,13 +320,11 @@ impl Question<'_> {
     fn call(&self, subject: &Subject<'_>, plans: &[Plan], metric: Metric) -> Result<(Parts, Unit), Skip> {
         let text = self.row.context.to_ascii_lowercase();
         let name = self.row.model.to_ascii_lowercase();
-        // This project's packages read the prompt one token at a time (its notes; 19 tokens take 570 to 880 ms), but for
-        // its Gemma with a long one.
-        let has_prefill = text.contains("prefill seq") || (name.contains("gemma") && self.prompt() > 64.0);
+        // This project's packages read the prompt one token at a time (its notes; 19 tokens take 570 to 880 ms).
         let one_by_one =
             (name.contains("coreml-llm") || name.contains("local://") || self.row.source.contains("CoreML-LLM"))
                 && matches!(metric, Metric::Prefill | Metric::FirstToken)
-                && !has_prefill;
+                && self.prompt() <= 64.0;
         let steps = before(&text, " steps").unwrap_or(if text.contains("25 elsewhere") { 25.0 } else { 20.0 });
         let wants_step = metric == Metric::Latency && (name.contains("unet") || self.row.metric == "throughput");
         let has_steps = subject.functions().iter().any(|own| matches!(own.function.role, Role::Step { .. }));

@@ -2,11 +2,16 @@
 
 use super::form::Form;
 use crate::{
+    chart::Table,
     estimate::Subject,
-    evidence::{self, EvidenceDocument},
+    evidence,
     format::Package,
     markup::{Markup, panel},
-    report::{answer, place, view::View},
+    report::{
+        answer,
+        evidence::{Evidence, EvidenceDocument, FunctionEvidence},
+        view::View,
+    },
     scenario::Scenario,
     units::format::thousands,
     variant::Storage,
@@ -54,72 +59,78 @@ fn laid(
     view: &View,
     text: &str,
 ) -> Result<(EvidenceDocument, String), String> {
-    let measured = evidence::read(text)?;
+    let measured = evidence::read(text.as_bytes()).map_err(|fault| fault.to_string())?;
     let say = |error: answer::Unanswerable| error.to_string();
     let chosen = answer::choose(scenario, package).map_err(say)?;
     let machine = answer::machine(scenario).map_err(say)?;
     let subject = Subject::new(&chosen.model, &machine, scenario.entitled);
     let pick = view.pick().ok_or("no cell is picked")?;
     let stored = Storage::of(&chosen.model).store(&pick.variant);
-    let units = crate::scenario::Units::from_id(&measured.units).unwrap_or(pick.units);
-    let predicted = place::document(&subject, &pick.variant, &stored, units);
-    let document = evidence::agreement(&predicted, &measured);
-    if document.total.n_matched == 0 {
-        let n = thousands(measured.ops.len() as f64);
-        return Err(["none of its ", &n, " operations is in this model: it was measured on another one"].concat());
+    // What the plan was made with holds.
+    let units = measured.units.unwrap_or(pick.units);
+    let both = Evidence::new(&subject, &pick.variant, &stored, units, &measured);
+    let document = both.document();
+    if document.functions.is_empty() || document.agreement.n_counted == 0 {
+        return Err("the model and the plan have no operation in common: it was measured on another one".to_owned());
     }
-    let cases = evidence::labelled(&predicted, &measured, &chosen.model.name);
-    let labelled = serde_json::to_string_pretty(&cases).map_err(|error| error.to_string())?;
+    let device = crate::report::controls::device_id(&scenario.device);
+    let labelled =
+        serde_json::to_string_pretty(&both.cases(&chosen.model.name, device)).map_err(|error| error.to_string())?;
     Ok((document, labelled))
 }
 
+fn percent(share: Option<f64>) -> String {
+    share.map_or_else(|| "no data".to_owned(), |share| format!("{:.1} %", share * 100.0))
+}
+
 fn shown(m: &mut Markup, document: &EvidenceDocument, labelled: &str) {
-    let total = &document.total;
-    let percent =
-        |share: Option<f64>| share.map_or_else(|| "no data".to_owned(), |share| format!("{:.1} %", share * 100.0));
+    let total = &document.agreement;
+    let on = [&document.measured.device, &document.measured.chip, &document.measured.os];
+    let on: Vec<&str> = on.into_iter().filter_map(|text| text.as_deref()).collect();
     let said = format!(
-        "{} of {} operations agree ({}), with {} of the measured cost. Measured with {} on {}; predicted for {}.",
-        thousands(total.n_agree as f64),
-        thousands(total.n_matched as f64),
-        percent(total.share),
-        percent(total.cost_share),
-        document.measured_by,
-        document.measured_on,
-        document.predicted_for
+        "{} of {} operations agree ({}), with {} of the measured cost. Measured with {} on {}; predicted for {}, {}, {}.",
+        thousands(total.n_same as f64),
+        thousands(total.n_counted as f64),
+        percent(total.share_of_ops),
+        percent(total.share_of_cost),
+        document.measured.tool,
+        if on.is_empty() { "a device it does not name".to_owned() } else { on.join(", ") },
+        document.predicted.device,
+        document.predicted.os,
+        document.predicted.units
     );
     m.say("p", &[("class", "found-answer"), ("role", "status")], &said);
-    confusion(m, document);
+    for note in &document.notes {
+        m.say("p", &[("class", "notice")], note);
+    }
+    let names = ["operations", "predicted on", "measured on", "cost"];
+    let cells = total.matrix.iter().map(|cell| {
+        let cost = format!("{:.1} %", cell.cost * 100.0);
+        vec![thousands(cell.n_ops as f64), cell.predicted.to_owned(), cell.measured.to_owned(), cost]
+    });
+    rows(m, "Predicted against measured", &names, cells.collect());
     for function in document.functions.iter().filter(|function| !function.disagreements.is_empty()) {
         m.say("h3", &[], &["Where they differ in ", &function.name].concat());
-        let name = ["Disagreements in ", &function.name].concat();
-        m.put("div", &[("class", "scroller"), ("tabindex", "0"), ("role", "region"), ("aria-label", &name)], |m| {
-            m.put("table", &[("class", "listing")], |m| {
-                m.put("thead", &[], |m| {
-                    m.put("tr", &[], |m| {
-                        for name in ["operation", "predicted", "measured", "cost", "why it was predicted so"] {
-                            m.say("th", &[("scope", "col")], name);
-                        }
-                    });
-                });
-                m.put("tbody", &[], |m| {
-                    for own in function.disagreements.iter().take(SHOWN) {
-                        m.put("tr", &[], |m| {
-                            m.say("th", &[("scope", "row")], &[&*own.op, " ", &own.output].concat());
-                            m.say("td", &[], &[own.predicted, " (", own.confidence, ")"].concat());
-                            m.say("td", &[], own.measured);
-                            m.say("td", &[("class", "num")], &percent(own.cost));
-                            m.say("td", &[], own.reasons.first().map_or("", |reason| reason.text));
-                        });
-                    }
-                });
-            });
+        let names = ["operation", "predicted", "measured", "cost", "why it was predicted so"];
+        let lines = function.disagreements.iter().take(SHOWN).map(|own| {
+            vec![
+                [&*own.op, " ", &own.output].concat(),
+                [own.predicted, " (", own.confidence, ")"].concat(),
+                own.measured.to_owned(),
+                percent(own.cost),
+                own.reasons.first().map_or("", |reason| reason.text).to_owned(),
+            ]
         });
+        rows(m, &["Disagreements in ", &function.name].concat(), &names, lines.collect());
     }
-    for (what, names) in [("measured operations are not in the model", &document.only_measured)] {
-        if !names.is_empty() {
-            m.say("p", &[("class", "hint")], &[&*thousands(names.len() as f64), " ", what, "."].concat());
+    let alone = |m: &mut Markup, n: usize, what: &str| {
+        if n > 0 {
+            m.say("p", &[("class", "hint")], &[&*thousands(n as f64), " ", what].concat());
         }
-    }
+    };
+    let of = |count: fn(&FunctionEvidence) -> usize| document.functions.iter().map(count).sum::<usize>();
+    alone(m, of(|own| own.only_measured.len()), "measured operations are not in the model.");
+    alone(m, of(|own| own.only_predicted.len()), "operations of the model have no measured unit.");
     m.put("details", &[("class", "fold")], |m| {
         m.say("summary", &[], "As a labelled case, for the planner's own tests");
         m.put("pre", &[("class", "code"), ("tabindex", "0")], |m| m.say("code", &[("id", "evidence-case")], labelled));
@@ -134,24 +145,7 @@ fn shown(m: &mut Markup, document: &EvidenceDocument, labelled: &str) {
     });
 }
 
-fn confusion(m: &mut Markup, document: &EvidenceDocument) {
-    const NAMES: [&str; 3] = ["Neural Engine", "GPU", "CPU"];
-    m.put("table", &[("class", "listing")], |m| {
-        m.put("thead", &[], |m| {
-            m.put("tr", &[], |m| {
-                m.say("th", &[("scope", "col")], "predicted on");
-                for name in NAMES {
-                    m.say("th", &[("scope", "col"), ("class", "num")], &["measured on ", name].concat());
-                }
-            });
-        });
-        m.put("tbody", &[], |m| {
-            for (name, row) in NAMES.iter().zip(&document.total.confusion) {
-                m.put("tr", &[], |m| {
-                    m.say("th", &[("scope", "row")], name);
-                    row.iter().for_each(|count| m.say("td", &[("class", "num")], &thousands(*count as f64)));
-                });
-            }
-        });
-    });
+fn rows(m: &mut Markup, name: &str, head: &[&str], rows: Vec<Vec<String>>) {
+    let table = Table { head: head.iter().map(|name| (*name).to_owned()).collect(), rows };
+    crate::markup::table(m, &table, name);
 }
