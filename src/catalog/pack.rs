@@ -99,7 +99,7 @@ pub fn pack(data: &Path) -> Result<Packed, Vec<Problem>> {
     }
 }
 
-/// A copy without sources and notes.
+/// A copy without sources, notes, and laws that no page asks for.
 fn lean(catalog: &Catalog) -> Result<Catalog, String> {
     use serde_json::Value;
     fn strip(value: &mut Value) {
@@ -117,7 +117,10 @@ fn lean(catalog: &Catalog) -> Result<Catalog, String> {
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
         }
     }
-    let mut value = serde_json::to_value(catalog).map_err(|error| error.to_string())?;
+    let mut catalog = catalog.clone();
+    // The page times calls; loads, power and sizes of measured rows are the tool's affair.
+    catalog.laws.retain(|law| ["decode ", "prefill ", "latency "].iter().any(|metric| law.class.starts_with(metric)));
+    let mut value = serde_json::to_value(&catalog).map_err(|error| error.to_string())?;
     strip(&mut value);
     serde_json::from_value(value).map_err(|error| error.to_string())
 }
