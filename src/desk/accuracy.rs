@@ -119,7 +119,9 @@ fn picture(m: &mut Markup, metric: &str, own: &[&Point<'_>], width: u32) {
         thousands(n_inside as f64)
     );
     m.say("p", &[("class", "found-answer"), ("role", "status")], &said);
-    let unit = own.first().map_or("", |point| point.of);
+    // Rows state a metric in different units; the picture has those of the most frequent one, the table all.
+    let count = |unit: &str| own.iter().filter(|point| point.of == unit).count();
+    let unit = own.iter().map(|point| point.of).max_by_key(|unit| count(unit)).unwrap_or_default();
     let axis = |name: &str| Measure {
         name: [name, " ", metric, ", ", unit].concat(),
         scale: Scale::Log,
