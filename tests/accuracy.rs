@@ -2,7 +2,10 @@
 
 use coreml_planner::{
     accuracy::{self, Fitted, Known, Left, Metric, Outcome, Row, Trust},
+    catalog::Catalog,
     estimate::law::Answer,
+    report::quality,
+    variant::Variant,
 };
 
 const MODELS: &str = include_str!("../assets/data/models.csv");
@@ -49,7 +52,7 @@ fn errors(rows: &[Fitted<'_>], answers: &[Option<Answer>], is_of: impl Fn(&Fitte
 fn three_rows_in_four_of_the_planners_runtimes_are_expressed() {
     let all = Rows::read();
     assert!(all.rows.len() > 2000, "{} rows", all.rows.len());
-    for (runtime, least) in [("coreml", 0.78), ("mlx", 0.93), ("llama.cpp", 0.95)] {
+    for (runtime, least) in [("coreml", 0.76), ("mlx", 0.93), ("llama.cpp", 0.95)] {
         let own: Vec<_> = all
             .rows
             .iter()
@@ -68,12 +71,13 @@ fn errors_on_unseen_sources_do_not_grow() {
     let mut rows = all.fitted();
     // Laws of other metrics do not bear on these.
     rows.retain(|row| FLOORS.iter().any(|floor| floor.0 == row.case.class.metric));
-    let every = [Left::Nothing, Left::Source, Left::Chip].map(|left| (left, accuracy::held_out(&rows, left)));
+    let every = [Left::Nothing, Left::Source].map(|left| (left, accuracy::held_out(&rows, left)));
     for (metric, runtime, unit, most, least_inside) in FLOORS {
         let is_of = |row: &Fitted<'_>| {
             let class = row.case.class;
             (class.metric, class.runtime, class.unit) == (*metric, *runtime, *unit)
         };
+        // The chip left out: `planner accuracy` (it takes long in a debug build).
         for (left, answers) in &every {
             let (n, median, inside) = errors(&rows, answers, is_of);
             println!("{left:?} {metric:?} {runtime} {unit}: n {n}, median error {median:.1} %, inside {inside:.2}");
@@ -87,11 +91,14 @@ fn errors_on_unseen_sources_do_not_grow() {
 
 /// Metric, runtime, unit, largest median error in percent with the source left out, least share inside.
 const FLOORS: &[(Metric, &str, &str, f64, f64)] = &[
-    (Metric::Decode, "llama.cpp", "gpu", 18.0, 0.85),
-    (Metric::Decode, "mlx", "gpu", 20.0, 0.7),
-    (Metric::Prefill, "llama.cpp", "gpu", 16.0, 0.85),
-    (Metric::Prefill, "mlx", "gpu", 20.0, 0.7),
-    (Metric::Size, "coreml", "any", 8.0, 0.85),
+    (Metric::Decode, "llama.cpp", "gpu", 12.0, 0.9),
+    (Metric::Decode, "mlx", "gpu", 10.0, 0.75),
+    (Metric::Prefill, "llama.cpp", "gpu", 13.0, 0.9),
+    (Metric::Prefill, "mlx", "gpu", 18.5, 0.85),
+    (Metric::Size, "coreml", "any", 6.0, 0.9),
+    (Metric::Decode, "coreml", "ane", 39.0, 0.9),
+    (Metric::Latency, "coreml", "ane", 32.0, 0.85),
+    (Metric::Memory, "mlx", "gpu", 14.0, 0.78),
 ];
 
 #[test]
@@ -117,4 +124,44 @@ fn the_sheet_of_the_page_has_the_rows_and_the_groups_of_this_build() {
     assert!(missing < 40, "{missing} rows are not in assets/accuracy.tsv: run `planner accuracy --sheet` again");
     assert!(sheet.lines().filter(|line| line.starts_with("group\t")).count() > 60);
     assert!(sheet.lines().any(|line| line.starts_with("skip\t")));
+}
+
+#[test]
+fn files_in_other_words_are_scored_or_say_why_not() {
+    let text = "\u{feff}value,ID,id,model,metric,unit,device,soc,compute_unit,runtime,compression,context_or_batch,extra\r\n\
+        35,x,h1,meta-llama/Llama-3.2-1B-Instruct,Decode,tokens/sec,iPhone 16 Pro,A18 Pro,CPU_AND_NE,CoreML,4-bit palettized (group 16),ctx 1024,zz\r\n\
+        28,x,h2,Qwen2.5-7B-Instruct-Q4_K_M.gguf,tg128,t/s,MacBook Pro 14 M3 Pro 18GB,,Metal,llama.cpp,,,\r\n\
+        12,x,h3,Llama 3 8B,decode,tok/s,Martian phone,z99,GPU,llama.cpp,q4_0,,\r\n\
+        0.4,x,h4,\"SD 1.5, \"\"UNet\"\"\",latency,s,MacBook Air,m2,CPU+NE,Core ML,6 bit palettization,,\r\n\
+        NaN,x,h5,Swin-T,latency,ms,iPhone 15 Pro,a17-pro,ALL,coreml,none,,\r\n\
+        ,,h6\r\n\"never closed";
+    let known = Known::read(MODELS).unwrap_or_default();
+    let rows = accuracy::read(text).unwrap();
+    let scores = accuracy::score(&rows, &known, &Catalog::get().laws);
+    let found: Vec<(&str, bool)> =
+        scores.rows.iter().map(|row| (row.id.as_str(), row.predicted.is_some())).take(6).collect();
+    assert_eq!(found, [("h1", true), ("h2", true), ("h3", false), ("h4", true), ("h5", false), ("h6", false)]);
+    for row in &scores.rows {
+        assert!(row.predicted.is_some() != row.skipped.as_ref().is_some_and(|why| !why.is_empty()), "{}", row.id);
+    }
+}
+
+#[test]
+fn published_pairs_are_measured_rows_and_variants_find_theirs() {
+    let pairs = quality::pairs(include_str!("../assets/data/quality.csv"));
+    let rows = accuracy::read(MEASUREMENTS).unwrap_or_default();
+    assert!(pairs.len() > 150);
+    for pair in &pairs {
+        let row = rows.iter().find(|row| row.id == pair.row).unwrap();
+        let value = row.value.unwrap();
+        let expected = if row.metric == "q_delta_ppl" { pair.plain + value } else { value };
+        assert!((pair.compressed - expected).abs() < 1e-4, "{pair:?}");
+    }
+    let arch = &Catalog::get().preset("llama-3.2-1b").unwrap().arch;
+    for id in ["lut4-g8", "int4-block32"] {
+        let found = quality::quality(&pairs, &Variant::from_id(id).unwrap(), Some(arch));
+        assert!(found.published.first().is_some_and(|own| own.same_group), "{id}: {found:?}");
+    }
+    let plain = quality::quality(&pairs, &Variant::from_id("fp16").unwrap(), Some(arch));
+    assert!(plain.published.is_empty() && plain.note.is_some());
 }

@@ -107,11 +107,19 @@ fn core(text: &str) -> Option<Format> {
     let group = after(text, "gs").or_else(|| after(text, "block")).or_else(|| after(text, "block-"));
     let group = group.or_else(|| after(text, "blk")).or_else(|| after(text, " g"));
     let bits = bits(text);
+    // Rows of the Neural Engine that mix tables of 4 and 8 bits, and rows that say no more than a number of bits, are about
+    // tables: what is not is called int, linear or blocks.
+    let is_mixed = text.contains("4/8");
+    let bits = if is_mixed { Some(5.0) } else { bits };
+    let is_plain = !has(&["int", "linear", "blk", "block", "w8", "affine", "per-channel", "per channel"]);
     if has(&["w8a8", "a8w8"]) {
         let compression = Compression::Linear { bits: 8, scope: ScaleScope::PerChannel };
         return own(Precision::W8A8, compression, 1.0);
     }
-    if has(&["palett", "lut", "kmeans", "k-means", "sensitive"]) {
+    if is_mixed
+        || has(&["palett", "lut", "kmeans", "k-means", "sensitive"])
+        || is_plain && bits.is_some_and(|bits| bits < 16.0) && !has(&["sparse", "prun"])
+    {
         for (form, bits, vector) in [("2x64", 6, 2), ("2x16", 4, 2), ("4x64", 6, 4), ("4x16", 4, 4)] {
             if text.contains(form) {
                 return own(fp16, Compression::Palettized { bits, scope: TableScope::PerTensor, vector }, 1.0);
@@ -167,6 +175,7 @@ fn bits(text: &str) -> Option<f64> {
             text.trim_end().strip_suffix('b').and_then(|rest| before(&format!("{rest}|"), "|")).filter(plausible)
         })
         .or(named)
+        .or_else(|| ["lut", "pal", "w"].iter().find_map(|word| after(text, word).filter(plausible)))
 }
 
 /// The number that stands right before a word.
@@ -198,6 +207,8 @@ mod tests {
             assert_eq!((found.variant.id().as_str(), found.scale), (id, scale), "{precision} {compression}");
         };
         check(Runtime::CoreMl, "fp16", "palettized 4b gs8", "lut4-g8", 1.0);
+        check(Runtime::CoreMl, "fp16", "w8 palettized", "lut8", 1.0);
+        check(Runtime::CoreMl, "Float16", "LUT6", "lut6", 1.0);
         check(Runtime::CoreMl, "fp16", "palettized 6b per-tensor", "lut6", 1.0);
         check(Runtime::CoreMl, "fp16", "mixed palettized ~4.5b (~4GB)", "lut4", 1.125);
         check(Runtime::CoreMl, "fp16", "int4 linear per-block-32", "int4-block32", 1.0);

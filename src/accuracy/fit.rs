@@ -10,7 +10,7 @@
 use super::{case::Case, parse::Trust};
 use crate::{
     catalog::Law,
-    estimate::law::{Class, Metric},
+    estimate::law::{Class, Metric, Parts},
 };
 
 const MOST: f64 = 1.5;
@@ -44,9 +44,8 @@ const PLAIN: Multiples = Multiples { stream: 1.0, traffic: 1.0, compute: 1.0, fi
 
 impl Multiples {
     fn value(&self, case: &Case) -> f64 {
-        let parts = &case.parts;
-        let moved = parts.stream * self.stream + parts.traffic * self.traffic;
-        moved + parts.compute * self.compute + parts.fixed * self.fixed
+        let by = Parts { stream: self.stream, traffic: self.traffic, compute: self.compute, fixed: self.fixed };
+        case.parts.weigh(&by)
     }
 
     fn times(&self, by: f64) -> Self {
@@ -56,6 +55,11 @@ impl Multiples {
             compute: self.compute * by,
             fixed: self.fixed * by,
         }
+    }
+
+    /// What a chip family changes: its rates, not its fixed costs.
+    fn rates(&self, by: f64) -> Self {
+        Self { fixed: self.fixed, ..self.times(by) }
     }
 
     fn with(&self, which: usize, by: f64) -> Self {
@@ -179,7 +183,7 @@ impl<'a> Pool<'a> {
             let mut multiples = if rest.rows.is_empty() { *parent } else { rest.multiples(parent) };
             if let Some(family) = leaf {
                 let own = rest.only(family);
-                multiples = multiples.times(own.shift(&multiples));
+                multiples = multiples.rates(own.shift(&multiples));
             }
             let left = self.rows.iter().filter(|(row, _)| row.source == source);
             let left = left.filter(|(row, _)| leaf.is_none_or(|family| row.case.class.family == family));
@@ -279,7 +283,7 @@ pub fn fit(rows: &[Fitted<'_>]) -> Vec<Law> {
             if own.rows.len() < 2 {
                 continue;
             }
-            let multiples = multiples.times(own.shift(&multiples));
+            let multiples = multiples.rates(own.shift(&multiples));
             let mut seen = pool.unseen(&parent, Some(leaf.family));
             if own.rows.len() < 10 || own.sources().len() < 3 {
                 // Too few to say how far they scatter: the class says it with them.
@@ -328,7 +332,7 @@ pub fn laws_text(laws: &[Law]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{accuracy::Speed, estimate::law::Parts};
+    use crate::accuracy::Speed;
 
     #[test]
     fn a_law_is_found_again_from_rows_that_follow_it() {

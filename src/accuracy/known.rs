@@ -7,13 +7,18 @@ use super::parse::records;
 use crate::{
     catalog::{
         Catalog,
-        arch::decoder::{
-            Activation, Bias, Decoder, Embedding, Experts, Head, KeyValues, Layer, LayerGroup, MlpKind, NormKind,
-            Order, Positions, Projections, QkNorm, Rotary, Sinks, Softcap,
+        arch::{
+            Arch,
+            decoder::{
+                Activation, Bias, Decoder, Embedding, Experts, Head, KeyValues, Layer, LayerGroup, MlpKind, NormKind,
+                Order, Positions, Projections, QkNorm, Rotary, Sinks, Softcap,
+            },
+            text_encoder::TextEncoder,
         },
     },
     lower::{self, Workload},
     model::{DType, FunctionBuilder, Model, OpKind, Role},
+    report::quality::{Pair, pairs},
 };
 
 /// What a name stands for.
@@ -26,17 +31,36 @@ pub(super) enum Design {
         macs: f64,
         layers: f64,
     },
+    /// A stand-in of the right size whose last operations run elsewhere in a way that nobody stated: its time is unknown.
+    Part {
+        params: f64,
+        macs: f64,
+        layers: f64,
+    },
     /// The name is known, its operations are not.
     Unknown,
 }
 
 impl Design {
     /// The graph.
-    pub(super) fn lower(&self, name: &str, workload: &Workload) -> Option<Model> {
+    pub(super) fn lower(&self, name: &str, workload: &Workload, sequence: Option<u32>) -> Option<Model> {
         match self {
-            Self::Preset(id) => Some(lower::lower(Catalog::get().preset(id)?, workload)),
+            Self::Preset(id) => {
+                let preset = Catalog::get().preset(id)?;
+                match (&preset.arch, sequence) {
+                    (Arch::TextEncoder(arch), Some(tokens)) => {
+                        let mut own = preset.clone();
+                        own.arch =
+                            Arch::TextEncoder(TextEncoder { tokens: tokens.min(arch.positions), ..arch.clone() });
+                        Some(lower::lower(&own, workload))
+                    }
+                    _ => Some(lower::lower(preset, workload)),
+                }
+            }
             Self::Decoder(arch) => Some(lower::lower_decoder(name, arch, workload)),
-            Self::Net { params, macs, layers } => Some(chain(name, *params, *macs, *layers)),
+            Self::Net { params, macs, layers } | Self::Part { params, macs, layers } => {
+                Some(chain(name, *params, *macs, *layers))
+            }
             Self::Unknown => None,
         }
     }
@@ -46,6 +70,7 @@ impl Design {
 #[derive(Clone, Debug, Default)]
 pub struct Known {
     rows: Vec<(String, Design)>,
+    pub(super) pairs: Vec<Pair>,
 }
 
 impl Known {
@@ -62,6 +87,7 @@ impl Known {
             let design = match cell(1) {
                 "preset" => Design::Preset(cell(2).to_owned()),
                 "net" => Design::Net { params: number(2)? * 1e6, macs: number(3)? * 1e9, layers: number(4)? },
+                "part" => Design::Part { params: number(2)? * 1e6, macs: number(3)? * 1e9, layers: number(4)? },
                 "decoder" => Design::Decoder(Box::new(decoder(&Widths {
                     params: number(2)? * 1e9,
                     active: number(3)? * 1e9,
@@ -78,7 +104,13 @@ impl Known {
             };
             rows.push((key(cell(0)), design));
         }
-        Ok(Self { rows })
+        Ok(Self { rows, pairs: Vec::new() })
+    }
+
+    /// With the published effects on quality (`assets/data/quality.csv`), without which no row about quality is predicted.
+    #[must_use]
+    pub fn with_quality(self, text: &str) -> Self {
+        Self { pairs: pairs(text), ..self }
     }
 
     /// What a row's words for a model stand for: the longest name they hold, else a stand-in of the stated size.
@@ -91,6 +123,9 @@ impl Known {
             }
         }
         if let Some((_, design)) = best {
+            if matches!(design, Design::Part { .. }) && matches!(fallback, Fallback::None | Fallback::Decoder) {
+                return None;
+            }
             return (*design != Design::Unknown).then(|| design.clone());
         }
         let (all, active) = sizes(params).or_else(|| sizes(model))?;
@@ -248,6 +283,9 @@ fn decoder(widths: &Widths) -> Decoder {
     } else {
         (rest / per_width, None)
     };
+    // Groups and blocks of a compression divide the widths of real models.
+    let even = if ffn >= 1024.0 { 128.0 } else { 64.0 };
+    let ffn = (ffn / even + 0.5).max(1.0).trunc() * even;
     let layer = Layer {
         n: 1,
         heads: whole(widths.heads),
@@ -282,14 +320,17 @@ fn decoder(widths: &Widths) -> Decoder {
 /// A chain of square 1 × 1 convolutions with that many parameters and multiply-adds.
 fn chain(name: &str, params: f64, macs: f64, layers: f64) -> Model {
     let mut model = Model { name: name.to_owned(), ..Model::default() };
-    let channels = (params / layers.max(1.0)).sqrt().max(1.0) as u64;
+    let channels = (params / layers.max(1.0)).sqrt().max(1.0);
+    // Groups and blocks of a compression divide the widths of real networks.
+    let channels = if channels >= 96.0 { ((channels / 64.0 + 0.5) as u64) * 64 } else { channels as u64 };
+    let layers = (params / (channels * channels) as f64 + 0.5).max(1.0);
     let places = (macs / params.max(1.0)).max(1.0);
     let height = places.sqrt().max(1.0) as u64;
     let width = (places / height as f64).max(1.0) as u64;
     let shape = [1, channels, height, width];
     let mut f = FunctionBuilder::new(&mut model, "main", Role::Single);
     let mut x = f.input("x", DType::Fp16, &shape);
-    f.section(layers.max(1.0) as u32);
+    f.section(layers as u32);
     let weight = f.weight("layer.weight", DType::Fp16, &[channels, channels, 1, 1]);
     x = f.op(OpKind::Conv, &[("x", x), ("weight", weight)], DType::Fp16, &shape);
     x = f.op(OpKind::Relu, &[("x", x)], DType::Fp16, &shape);

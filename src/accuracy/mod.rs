@@ -8,18 +8,23 @@
 
 mod case;
 mod compression;
+mod document;
 mod fit;
 mod held_out;
 mod known;
 mod parse;
+mod published;
 mod resolve;
 mod score;
 mod sheet;
+mod words;
 
 pub use case::{Case, Metric, Speed};
+pub use document::{AccuracyDocument, Conflict, ErrorRow, Point, SkippedRows, document};
 pub use fit::{Fitted, fit, laws_text};
 pub use held_out::{Left, held_out};
 pub use known::Known;
+pub(crate) use parse::records;
 pub use parse::{Row, Trust, read};
 pub use resolve::{Skip, resolve};
 pub use score::{Group, Outcome, Scored, Scores, group, predict, score, scored};

@@ -92,7 +92,7 @@ pub fn read(text: &str) -> Result<Vec<Row>, String> {
 }
 
 /// Splits comma-separated text; a quoted cell may hold commas, line ends and doubled quotes.
-pub(super) fn records(text: &str) -> Vec<Vec<String>> {
+pub(crate) fn records(text: &str) -> Vec<Vec<String>> {
     let (mut all, mut cells, mut cell) = (Vec::new(), Vec::new(), String::new());
     let mut quoted = false;
     let mut chars = text.chars().peekable();

@@ -2,9 +2,10 @@
 
 use super::{
     case::{Case, Metric, Speed},
-    compression::{self, Format, after, before},
+    compression::{self, Format, before},
     known::{Fallback, Known, key},
     parse::Row,
+    words::{self, Asked},
 };
 use crate::{
     catalog::{Catalog, Device, DeviceKind, OsFamily},
@@ -12,9 +13,8 @@ use crate::{
         Subject,
         law::{self, Class, Parts},
     },
-    lower::Workload,
     machine::{self, Machine, Unit},
-    model::{Model, Role},
+    model::{Def, Model, Role},
     placement::Plan,
     scenario::{DeviceRef, Units},
     units::{Figure, Quantity},
@@ -25,76 +25,20 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Skip(pub String);
 
-fn skip<T>(why: impl Into<String>) -> Result<T, Skip> {
+pub(super) fn skip<T>(why: impl Into<String>) -> Result<T, Skip> {
     Err(Skip(why.into()))
-}
-
-/// What a metric's word asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Asked {
-    Of(Metric),
-    /// Bytes a second over the weights of one call.
-    Stream,
-    /// The size of the plain package as a multiple.
-    SizeRatio,
-}
-
-fn asked(word: &str) -> Result<Asked, Skip> {
-    Ok(Asked::Of(match word {
-        "decode" | "decode_latency" => Metric::Decode,
-        "prefill" => Metric::Prefill,
-        "ttft" => Metric::FirstToken,
-        "latency" | "throughput" | "latency_per_layer" => Metric::Latency,
-        "e2e_latency" => Metric::EndToEnd,
-        "peak_memory" | "app_memory" => Metric::Memory,
-        "size_on_disk" | "size_on_disk_declared" => Metric::Size,
-        "load" | "load_cached" => Metric::Load,
-        "load_first" | "compile" => Metric::FirstLoad,
-        "power" => Metric::Power,
-        "energy" => Metric::Energy,
-        "weight_stream" => return Ok(Asked::Stream),
-        "size_ratio_vs_fp16" => return Ok(Asked::SizeRatio),
-        quality if quality.starts_with("q_") => {
-            return skip("quality is looked up in published tables, not predicted");
-        }
-        other => return skip(format!("the planner does not predict `{other}`")),
-    }))
-}
-
-fn runtime(word: &str, model: &str) -> Result<Runtime, Skip> {
-    let word = word.to_ascii_lowercase();
-    match word.as_str() {
-        "coreml" | "core ml" | "executorch-coreml" | "coremltools" => Ok(Runtime::CoreMl),
-        "mlx" | "mlx-lm" | "mlx-swift" => Ok(Runtime::Mlx),
-        "llama.cpp" | "llamacpp" | "ggml" | "ollama" => Ok(Runtime::LlamaCpp),
-        "n/a" | "" if model.to_ascii_lowercase().contains("gguf") => Ok(Runtime::LlamaCpp),
-        "n/a" | "" => skip("the row names no runtime"),
-        _ => skip(format!("the planner has no runtime `{word}`")),
-    }
-}
-
-fn units(row: &Row, runtime: Runtime) -> Result<(Units, Option<Unit>), Skip> {
-    let word = row.compute_unit.to_ascii_uppercase().replace([' ', '_'], "");
-    Ok(match (word.as_str(), runtime) {
-        ("GPU" | "CPU+GPU" | "CPUANDGPU", Runtime::CoreMl) => (Units::CpuAndGpu, Some(Unit::Gpu)),
-        ("ANE" | "NE" | "CPU+ANE" | "CPU+NE" | "CPUANDNE" | "NEURALENGINE", _) => (Units::CpuAndNe, Some(Unit::Ane)),
-        ("CPU" | "CPUONLY", _) => (Units::CpuOnly, Some(Unit::Cpu)),
-        (_, Runtime::LlamaCpp | Runtime::Mlx) => (Units::CpuAndGpu, Some(Unit::Gpu)),
-        ("" | "N/A" | "ALL" | "GPU+ANE", _) => (Units::All, None),
-        (other, _) => return skip(format!("no compute unit `{other}`")),
-    })
 }
 
 /// The device of a row: by name among those with its chip, else any with its chip.
 fn machine_of(row: &Row) -> Result<Machine, Skip> {
     let catalog = Catalog::get();
     let name = key(&row.device);
-    let soc = row.soc.to_ascii_lowercase().replace(' ', "-");
+    let soc = key(&row.soc).replace("apple", "").replace("bionic", "");
     let by_name = |device: &&Device| {
         let own = key(&device.name);
         !name.is_empty() && (own == name || name.contains(&own))
     };
-    let soc = match catalog.soc(&soc) {
+    let soc = match catalog.socs.iter().find(|own| key(&own.id) == soc) {
         Some(soc) => Some(soc),
         None => catalog.socs.iter().filter(|soc| name.contains(&key(&soc.id))).max_by_key(|soc| soc.id.len()),
     };
@@ -139,31 +83,12 @@ fn times<Q: Quantity>(figure: Figure<Q>, share: f64) -> Figure<Q> {
     figure.map(|value| Q::of(value.get() * share))
 }
 
-/// Tokens that a row's words for its context speak of: prompt, and capacity while it writes.
-fn workload(row: &Row, runtime: Runtime) -> Workload {
-    let text = row.context.to_ascii_lowercase();
-    let prompt = after(&text, "pp")
-        .or_else(|| after(&text, "prompt"))
-        .or_else(|| after(&text, "context"))
-        .or_else(|| before(&text, "-token"))
-        .or_else(|| before(&text, " tokens"))
-        .or_else(|| after(&text, "seq"));
-    let written = after(&text, "gen").or_else(|| after(&text, "tg"));
-    let held = after(&text, "kv length").or_else(|| after(&text, "ctx")).or_else(|| before(&text, "k context"));
-    let prompt_or = |fallback: f64| prompt.filter(|prompt| *prompt > 0.0).unwrap_or(fallback);
-    let context = held.unwrap_or_else(|| prompt_or(64.0) + written.unwrap_or(128.0) / 2.0);
-    // A package has a cache of a fixed capacity; runtimes of other formats read what is filled.
-    let context = if runtime == Runtime::CoreMl { context.max(512.0) } else { context };
-    let limit = |tokens: f64| tokens.clamp(1.0, 65_536.0) as u32;
-    Workload { context: limit(context), prompt: limit(prompt_or(if row.metric == "ttft" { 20.0 } else { 512.0 })) }
-}
-
 /// Finds what a row measures and asks the planner for its parts.
 pub fn resolve(row: &Row, known: &Known) -> Result<Case, Skip> {
-    let asked = asked(&row.metric)?;
+    let asked = words::asked(row)?;
     let Some(value) = row.value.filter(|value| *value > 0.0) else { return skip("the value is no number above 0") };
-    let runtime = runtime(&row.runtime, &row.model)?;
-    let (units, stated) = units(row, runtime)?;
+    let runtime = words::runtime(&row.runtime, &row.model)?;
+    let (units, stated) = words::units(&row.compute_unit, runtime)?;
     let needs_no_device = matches!(asked, Asked::Of(Metric::Size) | Asked::SizeRatio);
     let machine = match machine_of(row) {
         Ok(machine) => machine,
@@ -187,10 +112,42 @@ pub fn resolve(row: &Row, known: &Known) -> Result<Case, Skip> {
     let Some(format) = compression::read(runtime, &row.precision, &row.compression, &row.model) else {
         return skip(format!("no variant for precision `{}`, compression `{}`", row.precision, row.compression));
     };
-    let workload = workload(row, runtime);
-    let Some(model) = design.lower(&row.model, &workload) else { return skip("the preset does not exist") };
+    let workload = words::workload(row, runtime);
+    let Some(model) = design.lower(&row.model, &workload, words::sequence(row)) else {
+        return skip("the preset does not exist");
+    };
+    let is_part = row.model.to_ascii_lowercase().contains("unet");
+    let model = if is_part { only_steps(&model) } else { model };
     let question = Question { row, asked, runtime, units, stated, machine: &machine, format, model: &model };
     question.case(value)
+}
+
+/// Bytes a second at which a cache crosses as inputs and outputs of a call, as models did it before Core ML had states:
+/// GPT-2 family on M1 Max, 8 to 1024 tokens of cache (smpanaro/more-ane-transformers); on the GPU, Llama 3.1 8B on M1 Max
+/// (Apple's article on Core ML states).
+const CACHE_CROSSING: f64 = 1.2e9;
+const CACHE_CROSSING_GPU: f64 = 0.36e9;
+
+/// The model without the weights that no denoising step reads: a row that names the UNet is about it alone.
+fn only_steps(model: &Model) -> Model {
+    let mut own = model.clone();
+    own.functions.retain(|function| matches!(function.role, Role::Step { .. }));
+    if own.functions.is_empty() {
+        return model.clone();
+    }
+    let mut is_read = vec![false; own.weights.len()];
+    for value in own.functions.iter().flat_map(|function| &function.values) {
+        if let Def::Weight(weight) = &value.def
+            && let Some(slot) = is_read.get_mut(weight.0 as usize)
+        {
+            *slot = true;
+        }
+    }
+    for (weight, _) in own.weights.iter_mut().zip(&is_read).filter(|(_, is_read)| !**is_read) {
+        weight.shape = vec![0];
+        weight.copies = 1;
+    }
+    own
 }
 
 struct Question<'a> {
@@ -204,6 +161,14 @@ struct Question<'a> {
     model: &'a Model,
 }
 
+/// What the planner made of a question.
+struct Planned<'a> {
+    subject: &'a Subject<'a>,
+    plans: &'a [Plan],
+    /// Bytes of the states.
+    cache: f64,
+}
+
 impl Question<'_> {
     fn case(&self, value: f64) -> Result<Case, Skip> {
         let subject = Subject::new(self.model, self.machine, true);
@@ -212,6 +177,7 @@ impl Question<'_> {
         let stored = storage.store(variant);
         let estimate = subject.estimate(variant, &stored, self.units);
         let plans = subject.unfitted_plans(variant, &stored, self.units, self.stated);
+        let planned = Planned { subject: &subject, plans: &plans, cache: estimate.memory.cache.value.get() };
         let bundle = estimate.bundle.value.get() / 1e6 * self.format.scale;
         let (metric, parts, speed, unit) = match self.asked {
             Asked::SizeRatio => {
@@ -220,9 +186,11 @@ impl Question<'_> {
                 let plain = storage.store(&plain).package.value.get() / 1e6;
                 (Metric::Size, Parts { stream: bundle, ..Parts::default() }, Speed::Per(plain), None)
             }
-            Asked::Of(Metric::Size) => (Metric::Size, Parts { stream: bundle, ..Parts::default() }, self.size()?, None),
+            Asked::Of(Metric::Size) => {
+                (Metric::Size, Parts { stream: bundle, ..Parts::default() }, words::size(&self.row.unit)?, None)
+            }
             Asked::Stream => {
-                let (parts, unit) = self.call(&subject, &plans, Metric::Latency)?;
+                let (parts, unit) = self.call(&planned, Metric::Latency)?;
                 (Metric::Latency, parts, Speed::Per(bundle / 1e3), Some(unit))
             }
             Asked::Of(Metric::Memory) => {
@@ -234,12 +202,12 @@ impl Question<'_> {
                     compute: 0.0,
                     fixed: mega(memory.runtime.value.get()),
                 };
-                (Metric::Memory, parts, self.size()?, self.any_unit(&plans))
+                (Metric::Memory, parts, words::size(&self.row.unit)?, self.any_unit(&plans))
             }
             Asked::Of(metric @ (Metric::Load | Metric::FirstLoad)) => {
                 // A gigabyte a second and a tenth of a second: the fit weighs both.
                 let parts = Parts { stream: bundle / 1e3, fixed: 0.1, ..Parts::default() };
-                (metric, parts, self.time()?, self.any_unit(&plans))
+                (metric, parts, words::time(&self.row.unit)?, self.any_unit(&plans))
             }
             Asked::Of(Metric::Power) => {
                 let watts = if self.machine.kind == DeviceKind::Phone { 4.0 } else { 15.0 };
@@ -248,7 +216,7 @@ impl Question<'_> {
             }
             Asked::Of(Metric::Energy) => {
                 let of = if self.is_language() { Metric::Decode } else { Metric::Latency };
-                let (parts, unit) = self.call(&subject, &plans, of)?;
+                let (parts, unit) = self.call(&planned, of)?;
                 let watts = if self.machine.kind == DeviceKind::Phone { 4.0 } else { 15.0 };
                 let seconds = parts.sum();
                 let speed = if self.row.unit.starts_with("mJ") { Speed::Times(1e3) } else { Speed::Times(1.0) };
@@ -258,25 +226,22 @@ impl Question<'_> {
                 if !self.is_language() {
                     return skip(format!("`{}` is no language model of the catalogue", self.row.model));
                 }
-                let whole = self.row.context.contains("recompute") || self.row.context.contains("window");
-                let of = if metric == Metric::Decode && whole && self.row.context.contains("recompute") {
-                    Metric::Prefill
-                } else {
-                    metric
-                };
-                let (parts, unit) = self.call(&subject, &plans, of)?;
+                let text = format!("{} {}", self.row.context, self.row.notes).to_ascii_lowercase();
+                let is_whole = ["recompute", "no kv", "without kv", "no cache"].iter().any(|word| text.contains(word));
+                let of = if metric == Metric::Decode && is_whole { Metric::Prefill } else { metric };
+                let (parts, unit) = self.call(&planned, of)?;
                 let tokens = self.prompt();
                 let speed = match (metric, self.row.unit.as_str()) {
-                    (Metric::Prefill, "tok/s" | "tokens/s") => Speed::Per(tokens),
-                    (_, "tok/s" | "tokens/s") => Speed::Per(1.0),
-                    _ => self.time()?,
+                    (Metric::Prefill, unit) if words::is_tokens(unit) => Speed::Per(tokens),
+                    _ => words::time(&self.row.unit)?,
                 };
                 (of, parts, speed, Some(unit))
             }
-            Asked::Of(metric @ (Metric::Latency | Metric::EndToEnd)) => {
+            Asked::Of(metric @ (Metric::Latency | Metric::InApp | Metric::EndToEnd)) => {
                 let of = if self.is_language() && !self.is_single() { Metric::Prefill } else { metric };
-                let (parts, unit) = self.call(&subject, &plans, of)?;
-                (of, parts, self.time()?, Some(unit))
+                let timed = if of == Metric::InApp { Metric::Latency } else { of };
+                let (parts, unit) = self.call(&planned, timed)?;
+                (of, parts, words::time(&self.row.unit)?, Some(unit))
             }
         };
         let main = unit.unwrap_or(Unit::Ane);
@@ -317,26 +282,41 @@ impl Question<'_> {
     }
 
     /// The parts of the call that a metric is about, and the unit that does most of it.
-    fn call(&self, subject: &Subject<'_>, plans: &[Plan], metric: Metric) -> Result<(Parts, Unit), Skip> {
+    fn call(&self, planned: &Planned<'_>, metric: Metric) -> Result<(Parts, Unit), Skip> {
+        let Planned { subject, plans, cache } = planned;
         let text = self.row.context.to_ascii_lowercase();
         let name = self.row.model.to_ascii_lowercase();
-        // This project's packages read the prompt one token at a time (its notes; 19 tokens take 570 to 880 ms).
-        let one_by_one =
-            (name.contains("coreml-llm") || name.contains("local://") || self.row.source.contains("CoreML-LLM"))
-                && matches!(metric, Metric::Prefill | Metric::FirstToken)
-                && self.prompt() <= 64.0;
+        // A cache that holds less than the prompt cuts it short, where nobody says.
+        if name.contains("coreml-llm/") && self.prompt() > 4096.0 {
+            return skip("the prompt is longer than the package's cache: how much of it was read is not stated");
+        }
+        let reads_prompt = matches!(metric, Metric::Prefill | Metric::FirstToken);
+        // This project's packages read the prompt one token at a time (its notes; 19 tokens take 570 to 880 ms), or, in
+        // its newer ones, in chunks of 64.
+        let is_harness = name.contains("coreml-llm/");
+        let is_project = is_harness || name.contains("local://") || self.row.source.contains("CoreML-LLM");
+        let chunk = match words::chunk(self.row) {
+            Some(tokens) if tokens < self.prompt() => Some(tokens),
+            Some(_) => None,
+            None => (is_harness || is_project && self.prompt() <= 64.0).then_some(1.0),
+        };
+        let calls = chunk.filter(|_| reads_prompt).map(|tokens| self.prompt() / tokens);
         let steps = before(&text, " steps").unwrap_or(if text.contains("25 elsewhere") { 25.0 } else { 20.0 });
-        let wants_step = metric == Metric::Latency && (name.contains("unet") || self.row.metric == "throughput");
         let has_steps = subject.functions().iter().any(|own| matches!(own.function.role, Role::Step { .. }));
+        let is_rate = self.row.metric.eq_ignore_ascii_case("throughput");
+        let wants_step = metric == Metric::Latency && has_steps && (name.contains("unet") || is_rate);
         if has_steps && metric == Metric::Latency && !wants_step {
             return skip("which part of the pipeline was timed is not clear");
         }
+        let words =
+            ["kv length", "kv i/o", "kv io", "kv as i/o", "kv as io", "cache as i/o", "kv as input", "cache as input"];
+        let crosses = self.runtime == Runtime::CoreMl && words.iter().any(|word| text.contains(word));
         let (mut parts, mut unit, mut most) = (Parts::default(), None, 0.0);
-        for (own, plan) in subject.functions().iter().zip(plans) {
+        for (own, plan) in subject.functions().iter().zip(*plans) {
             let times = match (own.function.role, metric) {
                 (Role::Decode { .. }, Metric::Decode) => 1.0,
-                (Role::Decode { .. }, Metric::Prefill | Metric::FirstToken) if one_by_one => self.prompt(),
-                (Role::Prefill { .. }, _) if one_by_one => continue,
+                (Role::Decode { .. }, Metric::Prefill | Metric::FirstToken) if calls.is_some() => calls.unwrap_or(1.0),
+                (Role::Prefill { .. }, _) if calls.is_some() => continue,
                 (Role::Prefill { .. }, Metric::Prefill | Metric::FirstToken) => 1.0,
                 (Role::Step { .. }, Metric::Latency) if wants_step => 1.0,
                 (Role::Step { .. }, Metric::EndToEnd) => steps,
@@ -350,10 +330,16 @@ impl Question<'_> {
                 (Role::Decode { .. } | Role::Prefill { .. } | Role::Step { .. } | Role::Single, _) => continue,
             };
             let mut terms = plan.terms;
-            terms.weights *= self.format.scale;
+            terms.reading *= self.format.scale;
             let own = Parts::of(&terms);
             parts.stream += own.stream * times;
             parts.traffic += own.traffic * times;
+            if crosses && metric == Metric::Decode {
+                parts.traffic += match self.stated {
+                    Some(Unit::Gpu) => cache / CACHE_CROSSING_GPU,
+                    Some(Unit::Ane | Unit::Cpu) | None => cache / CACHE_CROSSING,
+                };
+            }
             parts.compute += own.compute * times;
             parts.fixed += own.fixed * times;
             if plan.time.value.get() * times > most {
@@ -366,27 +352,5 @@ impl Question<'_> {
             None if plans.is_empty() => skip("the device has no compute unit of that choice, or nobody knows its rate"),
             None => skip(format!("the model has no call that `{}` is about", self.row.metric)),
         }
-    }
-
-    fn time(&self) -> Result<Speed, Skip> {
-        Ok(match self.row.unit.as_str() {
-            "ms" | "ms/token" | "ms/inf" => Speed::Times(1e3),
-            "s" => Speed::Times(1.0),
-            "us" | "µs" => Speed::Times(1e6),
-            "it/s" | "fps" | "inf/s" | "tok/s" => Speed::Per(1.0),
-            other => return skip(format!("unit `{other}` is no time")),
-        })
-    }
-
-    fn size(&self) -> Result<Speed, Skip> {
-        Ok(match self.row.unit.as_str() {
-            "MB" | "" => Speed::Times(1.0),
-            "GB" => Speed::Times(1e-3),
-            "MiB" => Speed::Times(1e6 / 1_048_576.0),
-            "GiB" => Speed::Times(1e6 / 1_073_741_824.0),
-            "KB" | "kB" => Speed::Times(1e3),
-            "B" | "bytes" => Speed::Times(1e6),
-            other => return skip(format!("unit `{other}` is no size")),
-        })
     }
 }

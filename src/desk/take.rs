@@ -23,7 +23,7 @@ pub(super) fn draw(scenario: &Scenario, package: Option<&Package>, view: &View) 
     let own = Scenario { pick: Some(pick), ..scenario.clone() };
     let link = ["#", &url::encode(&own)].concat();
     let mut answered = answer::answer(&chosen, &machine, scenario);
-    let document = plan::document(scenario, &machine, &answered);
+    let document = plan::document(scenario, &machine, &answered, &[]);
     let json = serde_json::to_string_pretty(&document).map_err(|error| error.to_string())?;
     answered.keep(|cell| cell.variant == pick.variant);
     let of = |name, language, purpose: &str, text| TextFile { name, language, purpose: purpose.to_owned(), text };

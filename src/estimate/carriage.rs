@@ -4,9 +4,10 @@
 //! Source: the compression × engine table (coremltools performance guides, ane-guide chapter 7, Anemll bench).
 
 use crate::{
-    machine::{Coef, Machine, Unit},
-    model::{Encoding, Granularity, Model},
+    machine::{Coef, Machine, Share, Unit},
+    model::{Encoding, Granularity, Model, Weight},
     placement::{Carriage, WeightLoad},
+    units::Quantity,
     variant::{Precision, Runtime, Stored, StoredAs, Variant},
 };
 
@@ -21,6 +22,7 @@ pub(super) fn loads(model: &Model, variant: &Variant, stored: &Stored, machine: 
         Precision::Fp32 => 4.0,
         Precision::Fp16 | Precision::W8A8 => 2.0,
     };
+    let reload = Coef::AneTableReload.figure::<Share>().value.get();
     let mut loads = Vec::with_capacity(model.weights.len());
     for (weight, kept) in model.weights.iter().zip(&stored.weights) {
         let copies = f64::from(weight.copies.max(1));
@@ -29,11 +31,28 @@ pub(super) fn loads(model: &Model, variant: &Variant, stored: &Stored, machine: 
         loads.push(WeightLoad {
             stored: kept.bytes as f64 / copies * ane_padding(form),
             dense: elements * bytes_per_element,
-            elements: if form == Form::Plain { 0.0 } else { elements },
+            elements: if form == Form::Plain {
+                0.0
+            } else {
+                elements * (1.0 + reload * reloads(&kept.stored_as, weight))
+            },
             carriage: Unit::EVERY.map(|unit| carriage(form, variant.runtime, unit, machine)),
         });
     }
     loads
+}
+
+/// How often the decompressor changes its table, as a share of once for every channel: less by the square of a group's size.
+fn reloads(stored_as: &StoredAs, weight: &Weight) -> f64 {
+    if let StoredAs::Palettized { tables, .. } = stored_as
+        && let Some(channels) = weight.shape.first()
+        && *tables > 1
+        && *channels >= *tables
+    {
+        let group = *channels as f64 / *tables as f64;
+        return 1.0 / (group * group);
+    }
+    0.0
 }
 
 /// What matters of an encoding for the unit that reads it.

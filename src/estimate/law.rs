@@ -1,8 +1,10 @@
 //! The fitted laws: what measured rows say about the parts of a prediction, class by class.
 //!
-//! `value = stream × (weights) + traffic × (activations, caches) + compute × (arithmetic) + fixed × (fixed costs)`, each part as the cost model has it,
-//! each multiple fitted by `planner fit` over the measured rows of a class (metric, runtime, unit, chip family) and held
-//! near 1 where there are few. `low` and `high` are where nine rows in ten of sources that the fit did not see lie.
+//! `value = max(stream × weights, compute × arithmetic) + traffic × (activations, caches) + fixed × (fixed costs)`, each
+//! part as the cost model has it, each multiple fitted by `planner fit` over the measured rows of a class (metric, runtime,
+//! unit, chip family) and held near 1 where there are few. Weights and arithmetic are sums over the whole call: what is read
+//! for one operation hides behind the arithmetic of another. `low` and `high` are where nine rows in ten of sources that
+//! the fit did not see lie.
 //! Multiples are positive, so a prediction grows with bytes and falls with bandwidth. Absent on purpose: a law for one
 //! device, and any decision by a name.
 
@@ -26,6 +28,8 @@ pub enum Metric {
     FirstToken,
     /// Seconds of one call of a network.
     Latency,
+    /// Seconds of one call of a network as an app makes it, with what the app does around it.
+    InApp,
     /// Seconds of a whole task in an app.
     EndToEnd,
     /// Resident megabytes.
@@ -51,6 +55,7 @@ impl Metric {
             Self::Prefill => "prefill",
             Self::FirstToken => "ttft",
             Self::Latency => "latency",
+            Self::InApp => "in-app",
             Self::EndToEnd => "e2e",
             Self::Memory => "memory",
             Self::Size => "size",
@@ -93,15 +98,22 @@ impl Parts {
     #[must_use]
     pub fn of(terms: &Terms) -> Self {
         let traffic = terms.cache + terms.activations;
-        Self { stream: terms.weights, traffic, compute: terms.compute, fixed: terms.fixed + terms.hops }
+        Self { stream: terms.reading, traffic, compute: terms.arithmetic, fixed: terms.fixed + terms.hops }
     }
 }
 
 impl Parts {
-    /// All of them, each once.
+    /// The sum by the multiples of a law; reading weights hides behind arithmetic, or the other way round.
+    #[must_use]
+    pub fn weigh(&self, by: &Self) -> f64 {
+        let (stream, compute) = (self.stream * by.stream, self.compute * by.compute);
+        stream.max(compute) + self.traffic * by.traffic + self.fixed * by.fixed
+    }
+
+    /// The sum by multiples of 1.
     #[must_use]
     pub fn sum(&self) -> f64 {
-        self.stream + self.traffic + self.compute + self.fixed
+        self.stream.max(self.compute) + self.traffic + self.fixed
     }
 }
 
@@ -130,6 +142,9 @@ impl Class {
             Unit::Gpu => ("gpu", memory_family(machine)),
             Unit::Cpu => ("cpu", if machine.kind == DeviceKind::Phone { "phone" } else { "mac" }),
         };
+        // A device of one's own belongs to no family, and to the laws of no one unit: a little more bandwidth must not move
+        // it from one law to another.
+        let (unit, family) = if machine.soc.is_some() { (unit, family) } else { ("any", "any") };
         Self { metric, runtime, unit, family }
     }
 
@@ -182,8 +197,12 @@ impl Law {
     #[must_use]
     pub fn answer(&self, parts: &Parts) -> Answer {
         let share = |thousandths: u32| f64::from(thousandths) / 1000.0;
-        let moved = parts.stream * share(self.stream) + parts.traffic * share(self.traffic);
-        let value = moved + parts.compute * share(self.compute) + parts.fixed * share(self.fixed);
+        let value = parts.weigh(&Parts {
+            stream: share(self.stream),
+            traffic: share(self.traffic),
+            compute: share(self.compute),
+            fixed: share(self.fixed),
+        });
         Answer { value, low: value * share(self.low), high: value * share(self.high) }
     }
 }
@@ -214,10 +233,11 @@ pub(super) fn fit(plan: &mut Plan, role: Role, machine: &Machine, runtime: Runti
     let Some(law) = class.fitted().filter(|law| law.n >= 6 && law.n_sources >= 2) else { return };
     let share = |thousandths: u32| f64::from(thousandths) / 1000.0;
     let terms = &mut plan.terms;
-    terms.weights *= share(law.stream);
+    // The shorter of the two is hidden behind the longer.
+    let (reading, arithmetic) = (terms.reading * share(law.stream), terms.arithmetic * share(law.compute));
+    (terms.weights, terms.compute) = if reading > arithmetic { (reading, 0.0) } else { (0.0, arithmetic) };
     terms.cache *= share(law.traffic);
     terms.activations *= share(law.traffic);
-    terms.compute *= share(law.compute);
     terms.fixed *= share(law.fixed);
     terms.hops *= share(law.fixed);
     let value = terms.total();
@@ -228,11 +248,14 @@ pub(super) fn fit(plan: &mut Plan, role: Role, machine: &Machine, runtime: Runti
     for seconds in &mut plan.seconds {
         *seconds *= value / before;
     }
-    // A device of one's own has no rows at all: what its rates may be widens what rows of other chips say.
-    let (low, high) = match machine.soc {
-        Some(_) => (share(law.low), share(law.high)),
-        None => (share(law.low).min(plan.time.low.get() / before), share(law.high).max(plan.time.high.get() / before)),
-    };
-    let of = |share: f64| Seconds::of(value * share);
-    plan.time = Figure::range(of(1.0), of(low), of(high), plan.time.basis);
+    let (mut low, mut high) = (value * share(law.low), value * share(law.high));
+    if machine.soc.is_none() {
+        // A device of one's own has no rows at all: what its rates may be widens what rows of other chips say.
+        let multiples = [law.stream, law.traffic, law.compute, law.fixed];
+        let (least, most) =
+            multiples.iter().fold((u32::MAX, 0), |(least, most), own| (least.min(*own), most.max(*own)));
+        low = low.min(plan.time.low.get() * share(least));
+        high = high.max(plan.time.high.get() * share(most));
+    }
+    plan.time = Figure::range(Seconds::of(value), Seconds::of(low), Seconds::of(high), plan.time.basis);
 }

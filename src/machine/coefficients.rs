@@ -36,6 +36,7 @@ coefficients! {
     AneDepthwiseShare = "ane-depthwise-share",
     AneWeightShare = "ane-weight-share",
     AneDramShare = "ane-dram-share",
+    AneTableReload = "ane-table-reload",
     AneWeightsBase = "ane-weights-base",
     AneWeightsMax = "ane-weights-max",
     AneWeightsM6 = "ane-weights-m6",

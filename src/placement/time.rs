@@ -60,6 +60,10 @@ pub struct Terms {
     pub fixed: f64,
     /// Changes between units.
     pub hops: f64,
+    /// All arithmetic, whether it binds or not: not a part of the sum.
+    pub arithmetic: f64,
+    /// All reading of weights, whether it binds or not: not a part of the sum.
+    pub reading: f64,
 }
 
 impl Terms {
@@ -76,6 +80,8 @@ impl Terms {
         self.activations += other.activations * times;
         self.fixed += other.fixed * times;
         self.hops += other.hops * times;
+        self.arithmetic += other.arithmetic * times;
+        self.reading += other.reading * times;
     }
 }
 
@@ -193,16 +199,25 @@ pub(super) fn of(
         // Small tensors live in the caches of GPU and CPU.
         moved * unfused / (rate(&engine.activations, end) * 4.0)
     };
-    // An engine streams the operands of a dense operation while it computes.
-    let streamed = f64::max(arithmetic, weights);
+    // An engine streams the activations of a dense operation while it computes; weights come over the same wires.
     let activations = match work.class {
-        OpClass::Dense | OpClass::Depthwise => f64::max(activations - streamed, 0.0),
+        OpClass::Dense | OpClass::Depthwise => f64::max(activations - arithmetic, 0.0),
         OpClass::Elementwise | OpClass::Move | OpClass::Gather | OpClass::Opaque => activations,
     };
     let fixed = match work.class {
         OpClass::Move => 0.0,
         _ => cost(&engine.op, end),
     };
+    let reading = weights;
     let (compute, weights) = if weights > arithmetic { (0.0, weights) } else { (arithmetic, 0.0) };
-    Terms { compute, weights, cache: work.cache / rate(&engine.cache, end), activations, fixed, hops: 0.0 }
+    Terms {
+        compute,
+        weights,
+        cache: work.cache / rate(&engine.cache, end),
+        activations,
+        fixed,
+        hops: 0.0,
+        arithmetic,
+        reading,
+    }
 }

@@ -17,6 +17,7 @@ pub mod page;
 pub mod place;
 pub mod plan;
 pub mod presets;
+pub mod quality;
 pub mod takeaway;
 pub mod variants;
 pub mod view;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::{
+    catalog::Catalog,
     estimate::{Absent, Status},
     machine::Machine,
     scenario::{DeviceRef, ModelRef, Scenario},
@@ -14,6 +15,7 @@ use crate::{
 
 use super::{
     answer::{Answer, Cell},
+    quality::{Pair, QualityDocument, quality},
     words,
 };
 
@@ -84,6 +86,9 @@ pub struct RowDocument {
     pub latency_s: Option<FigureDocument>,
     /// Share of the predicted time on each unit, over all functions.
     pub time_share: BTreeMap<&'static str, f64>,
+    /// What published tables say the compression does to answers, models of the same kind; null where
+    /// the table is not at hand.
+    pub quality: Option<QualityDocument>,
     /// Why a figure is null.
     pub reasons: BTreeMap<&'static str, &'static str>,
     /// What each limit says.
@@ -134,9 +139,15 @@ fn basis(basis: Basis) -> &'static str {
     basis.word()
 }
 
-/// The document of an answer.
+/// The document of an answer; `pairs` are the published effects on quality, where the caller has them.
 #[must_use]
-pub fn document(scenario: &Scenario, machine: &Machine, answer: &Answer) -> PlanDocument {
+pub fn document(scenario: &Scenario, machine: &Machine, answer: &Answer, pairs: &[Pair]) -> PlanDocument {
+    let preset = match &scenario.model {
+        ModelRef::Preset(id) => Catalog::get().preset(id),
+        ModelRef::Package(_) => None,
+    };
+    let arch = preset.map(|preset| &preset.arch);
+    let of = |variant: &Variant| (!pairs.is_empty()).then(|| quality(pairs, variant, arch));
     PlanDocument {
         schema: "coreml-planner/plan/1",
         scenario: ScenarioDocument {
@@ -155,12 +166,12 @@ pub fn document(scenario: &Scenario, machine: &Machine, answer: &Answer) -> Plan
             increased_memory_limit: scenario.entitled,
             link: crate::scenario::url::encode(scenario),
         },
-        rows: answer.cells.iter().map(|cell| row(cell, machine)).collect(),
+        rows: answer.cells.iter().map(|cell| row(cell, machine, of(&cell.variant))).collect(),
         recommended: answer.recommended,
     }
 }
 
-fn row(cell: &Cell, machine: &Machine) -> RowDocument {
+fn row(cell: &Cell, machine: &Machine, quality: Option<QualityDocument>) -> RowDocument {
     let estimate = &cell.estimate;
     let mut reasons = BTreeMap::new();
     let mut or_reason = |key: &'static str, absent: Option<Absent>| {
@@ -216,6 +227,7 @@ fn row(cell: &Cell, machine: &Machine) -> RowDocument {
         decode_tokens_per_s: estimate.decode.ok().map(Into::into),
         latency_s: estimate.latency.ok().map(Into::into),
         time_share,
+        quality,
         reasons,
         verdicts: estimate
             .verdicts

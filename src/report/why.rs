@@ -222,7 +222,7 @@ fn memory(cell: &Cell, machine: &Machine) -> Why {
 }
 
 fn speed(title: &str, answer: String, formula: &'static str, cell: &Cell, machine: &Machine, plan: &Plan) -> Why {
-    let Terms { compute, weights, cache, activations, fixed, hops } = plan.terms;
+    let Terms { compute, weights, cache, activations, fixed, hops, arithmetic: _, reading: _ } = plan.terms;
     let time = |name: &str, value: f64| Input::plain(name, seconds(Seconds::of(value)));
     let mut inputs = vec![Input {
         range: words::time_range(&plan.time),

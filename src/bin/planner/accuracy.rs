@@ -15,13 +15,15 @@ const MODELS: &str = include_str!("../../../assets/data/models.csv");
 const MEASUREMENTS: &str = include_str!("../../../assets/data/measurements.csv");
 
 fn known() -> Result<Known, Stop> {
-    Known::read(MODELS).map_err(Stop::BadInput)
+    Ok(Known::read(MODELS).map_err(Stop::BadInput)?.with_quality(super::QUALITY))
 }
 
 fn rows(path: Option<&PathBuf>) -> Result<Vec<Row>, Stop> {
     let Some(path) = path else { return accuracy::read(MEASUREMENTS).map_err(Stop::BadInput) };
-    let text = fs::read_to_string(path).map_err(|error| Stop::BadInput(format!("{}: {error}", path.display())))?;
-    accuracy::read(&text).map_err(|what| Stop::BadInput(format!("{}: {what}", path.display())))
+    // Names with letters of another encoding are still names.
+    let bytes = fs::read(path).map_err(|error| Stop::BadInput(format!("{}: {error}", path.display())))?;
+    accuracy::read(&String::from_utf8_lossy(&bytes))
+        .map_err(|what| Stop::BadInput(format!("{}: {what}", path.display())))
 }
 
 /// Scores a file of measured rows.
@@ -94,7 +96,7 @@ fn expressed<'a>(rows: &'a [Row], outcomes: &'a [Outcome]) -> (Vec<usize>, Vec<F
 
 /// Fitted and unseen predictions of the catalogue's rows, class by class.
 pub(super) fn accuracy(parser: &mut Parser) -> Result<(), Stop> {
-    let mut worst = 0_usize;
+    let (mut worst, mut as_json, mut out) = (0_usize, false, None);
     while let Some(arg) = parser.next()? {
         match arg {
             // What the page's accuracy panel fetches.
@@ -102,11 +104,26 @@ pub(super) fn accuracy(parser: &mut Parser) -> Result<(), Stop> {
                 say(&accuracy::sheet(&rows(None)?, &known()?));
                 return Ok(());
             }
+            Arg::Long("json") => as_json = true,
+            Arg::Long("out") => out = Some(PathBuf::from(parser.value()?.string()?)),
             Arg::Long("worst") => worst = parser.value()?.parse()?,
             other => return Err(other.unexpected().into()),
         }
     }
     let (rows, known) = (rows(None)?, known()?);
+    if as_json {
+        let document = accuracy::document(&rows, &known, &Catalog::get().laws);
+        let text = serde_json::to_string(&document).map_err(|error| Stop::BadInput(error.to_string()))?;
+        return match out {
+            Some(path) => {
+                fs::write(&path, text).map_err(|error| Stop::BadInput(format!("{}: {error}", path.display())))
+            }
+            None => {
+                say(&text);
+                Ok(())
+            }
+        };
+    }
     let outcomes: Vec<Outcome> = rows.iter().map(|row| accuracy::resolve(row, &known)).collect();
     let (places, fitted) = expressed(&rows, &outcomes);
     for (left, title) in

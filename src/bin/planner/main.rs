@@ -17,11 +17,14 @@ use coreml_planner::{
     catalog::Catalog,
     estimate::Status,
     format::{self, Limits, Package},
-    report::{answer, devices, inspect, plan, presets, takeaway, variants},
+    report::{answer, devices, inspect, plan, presets, quality, takeaway, variants},
     scenario::{DeviceRef, ModelRef, Pick, Scenario, Units, url},
     variant::Variant,
 };
 use lexopt::{Arg, Parser, ValueExt};
+
+/// Published effects on quality.
+const QUALITY: &str = include_str!("../../../assets/data/quality.csv");
 
 const HELP: &str = "\
 planner: how big a Core ML model is, whether it fits, how fast it runs and where it lands
@@ -281,7 +284,7 @@ fn plan(parser: &mut Parser) -> Result<(), Stop> {
     let (variant, units) = (place::variant(&args)?, place::units(&args)?);
     answered.keep(|cell| variant.is_none_or(|own| own == cell.variant) && units.is_none_or(|own| own == cell.units));
     if args.json {
-        json(&plan::document(&scenario, &machine, &answered))?;
+        json(&plan::document(&scenario, &machine, &answered, &quality::pairs(QUALITY)))?;
     } else {
         say(&plan::text(&scenario, &machine, &chosen.model.name, &answered));
     }
