@@ -10,7 +10,9 @@ mod evidence;
 mod find;
 mod form;
 mod lesson;
+mod measured;
 mod panel;
+mod roofline;
 mod take;
 mod words;
 

@@ -1,6 +1,6 @@
 //! The panels, by name.
 
-use super::{accuracy, compare, evidence, find, lesson, take, words};
+use super::{accuracy, compare, evidence, find, lesson, measured, roofline, take, words};
 use crate::{
     format::Package,
     markup,
@@ -73,6 +73,8 @@ pub(super) fn draw(
         "context" => context(scenario, view, asked.width),
         "placement" => markup::placement(details),
         "known" => markup::known(details),
+        "roofline" => roofline::draw(scenario, package, view, asked.width)?,
+        "measured" => measured::draw(scenario, view, &asked.more),
         "find" => find::draw(scenario, package, view, &asked.more, asked.width),
         "take" => take::draw(scenario, package, view)?,
         "evidence" => evidence::draw(scenario, package, view, &asked.more),

@@ -40,7 +40,7 @@ const fn region(panel: &'static str, tab: &'static str) -> Region {
 }
 
 /// Every place of a panel, in order.
-pub const REGIONS: [Region; 19] = [
+pub const REGIONS: [Region; 21] = [
     Region { panel: "lesson", tab: None },
     Region { panel: "verdict", tab: None },
     Region { panel: "figures", tab: None },
@@ -50,6 +50,7 @@ pub const REGIONS: [Region; 19] = [
     region("limits", "memory"),
     region("variants", "speed"),
     region("context", "speed"),
+    region("roofline", "speed"),
     region("placement", "where"),
     region("operations", "where"),
     region("evidence", "where"),
@@ -58,13 +59,27 @@ pub const REGIONS: [Region; 19] = [
     region("compare", "compare"),
     region("take", "take"),
     region("accuracy", "accuracy"),
+    region("measured", "accuracy"),
     region("known", "known"),
     region("words", "known"),
 ];
 
 /// The panels that the worker draws, whatever the model is.
-pub const DRAWN_BY_WORKER: [&str; 11] =
-    ["lesson", "variants", "context", "placement", "evidence", "find", "compare", "take", "accuracy", "known", "words"];
+pub const DRAWN_BY_WORKER: [&str; 13] = [
+    "lesson",
+    "variants",
+    "context",
+    "roofline",
+    "placement",
+    "evidence",
+    "find",
+    "compare",
+    "take",
+    "accuracy",
+    "measured",
+    "known",
+    "words",
+];
 
 /// The whole page around its panels; `theme` is the chosen one.
 #[must_use]

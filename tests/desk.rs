@@ -1,0 +1,74 @@
+//! The panels that the worker draws: each answers for every kind of model, whatever it is asked with.
+
+#![allow(clippy::expect_used, clippy::panic, reason = "a test may fail")]
+
+use coreml_planner::{
+    catalog::{Catalog, Glossary},
+    desk::{Asked, Desk},
+    markup::DRAWN_BY_WORKER,
+    scenario::{ModelRef, Scenario, url},
+};
+
+fn asked(preset: &str, more: &str) -> Asked {
+    let scenario = Scenario { model: ModelRef::Preset(preset.to_owned()), ..Scenario::default() };
+    Asked { link: url::encode(&scenario), width: 700, everything: false, more: more.to_owned() }
+}
+
+fn panel(name: &str, asked: &Asked) -> String {
+    Desk::default().panel(name, asked).unwrap_or_else(|why| panic!("{name}: {why}"))
+}
+
+#[test]
+fn every_panel_answers_for_one_model_of_each_kind() {
+    for preset in ["llama-3.2-1b", "resnet-50", "whisper-tiny"] {
+        assert!(Catalog::get().preset(preset).is_some(), "{preset}");
+        for name in DRAWN_BY_WORKER {
+            let drawn = panel(name, &asked(preset, ""));
+            let is_absent = ["lesson"].contains(&name) || (name == "context" && preset != "llama-3.2-1b");
+            assert_eq!(drawn.is_empty(), is_absent, "{name} of {preset}");
+        }
+    }
+}
+
+#[test]
+fn what_binds_is_said_for_every_function_with_its_roofline() {
+    let drawn = panel("roofline", &asked("llama-3.2-1b", ""));
+    assert!(drawn.matches("Bound by ").count() >= 2, "prefill and decode");
+    assert!(drawn.contains("the roof of memory") && drawn.contains("linear"), "{drawn}");
+}
+
+#[test]
+fn forms_with_hostile_words_are_answered_with_text() {
+    let hostile = "%22%3E%3Cimg%20src%3Dx%3E";
+    for (name, field) in
+        [("find", "speed"), ("find", "fleet"), ("evidence", "plan"), ("compare", "c"), ("lesson", "id")]
+    {
+        let more = format!("question=devices&{field}={hostile}");
+        let drawn = panel(name, &asked("llama-3.2-1b", &more));
+        assert!(!drawn.contains("<img"), "{name}: {drawn}");
+    }
+}
+
+#[test]
+fn the_glossary_is_whole_on_the_page() {
+    let drawn = panel("words", &asked("resnet-50", ""));
+    assert_eq!(drawn.matches("<dt ").count(), Glossary::get().term.len());
+}
+
+#[test]
+fn a_panel_nobody_knows_is_an_error() {
+    assert!(Desk::default().panel("nothing", &asked("resnet-50", "")).is_err());
+}
+
+#[test]
+fn a_measured_row_is_one_that_the_planner_can_score() {
+    let drawn =
+        panel("measured", &asked("llama-3.2-1b", "metric=decode&value=12.5&source=a%20reader&note=warm%2C%20median"));
+    let start = drawn.find("id,source").expect("a row");
+    let text = drawn[start..drawn[start..].find('<').expect("its end") + start].replace("&quot;", "\"");
+    let rows = coreml_planner::accuracy::read(&text).expect("a file of measurements");
+    assert_eq!(rows.len(), 1);
+    let known = coreml_planner::accuracy::Known::read(include_str!("../assets/data/models.csv")).expect("models");
+    let found = coreml_planner::accuracy::resolve(&rows[0], &known);
+    assert!(found.is_ok(), "{found:?}");
+}
