@@ -108,7 +108,7 @@ fn row(scenario: &Scenario, view: &View, form: &Form, metric: &str, unit: &str) 
         &controls::model_name(&scenario.model),
         "",
         "fp16",
-        &pick.variant.id(),
+        &pick.variant.label(),
         pick.units.id(),
         runtime,
         metric,
