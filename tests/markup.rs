@@ -6,14 +6,21 @@
 use std::collections::HashSet;
 
 use coreml_planner::{
-    catalog::Catalog,
+    catalog::{Catalog, Lessons},
+    desk::{Asked, Desk, PINS_MAX},
     format::{Fault, ReadError},
     markup::{self, Reading},
     report::{controls, drawings, page, why::Why},
-    scenario::{CustomDevice, DeviceRef, ModelRef, Scenario},
+    scenario::{CustomDevice, DeviceRef, ModelRef, Scenario, url},
 };
 
 const HOSTILE: &str = "\"><img src=x onerror=alert(1)>&amp;'\u{202e}\u{0}";
+
+/// Files of the site that a panel links to.
+const FILES: [&str; 1] = ["compute_plan.py"];
+
+/// Presses whose `data-of` is the id of an element.
+const OF_IDS: [&str; 3] = ["copy", "save", "show"];
 
 /// An element that was opened: its tag, and its attributes.
 struct Tag {
@@ -89,7 +96,14 @@ fn check(markup: &str) {
             assert!(!name.is_empty(), "a button without a name: {:?}", tag.attributes);
         }
         if let Some(link) = tag.get("href") {
-            assert!(link.starts_with("https://") || link.starts_with("http://") || link.starts_with('#'), "{link}");
+            let leads = ["https://", "http://", "#"].iter().any(|start| link.starts_with(start));
+            assert!(leads || FILES.contains(&link), "{link}");
+        }
+        // Copy, save and show name the element that they are about.
+        if let Some(id) =
+            tag.get("data-of").filter(|_| tag.get("data-press").is_some_and(|does| OF_IDS.contains(&does)))
+        {
+            assert!(ids.contains(id), "data-of={id} of <{}> leads nowhere", tag.name);
         }
     }
 }
@@ -170,4 +184,83 @@ fn an_element_that_is_not_closed_is_noticed() {
 #[should_panic(expected = "leads nowhere")]
 fn a_reference_to_nothing_is_noticed() {
     check("<label for=\"nobody\">text</label>");
+}
+
+/// A panel of the worker, as the page would show it.
+fn panel(name: &str, scenario: &Scenario, more: &str) -> String {
+    let asked = Asked { link: url::encode(scenario), width: 640, everything: true, more: more.to_owned() };
+    Desk::default().panel(name, &asked).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+/// A language model and one that is none: the panels ask them different things.
+fn plans() -> [Scenario; 2] {
+    let of = |id: &str| Scenario { model: ModelRef::Preset(id.to_owned()), ..Scenario::default() };
+    [of("llama-3.2-1b"), of("resnet-50")]
+}
+
+/// Text as the value of a field in a panel's words.
+fn field(name: &str, value: &str) -> String {
+    let escaped: String = value.bytes().map(|byte| format!("%{byte:02X}")).collect();
+    format!("{name}={escaped}")
+}
+
+#[test]
+fn every_panel_of_the_worker_is_well_formed_and_none_takes_the_id_of_another() {
+    for scenario in plans() {
+        let lessons = Lessons::get().lesson.iter().map(|lesson| panel("lesson", &scenario, &field("id", &lesson.id)));
+        lessons.for_each(|lesson| check(&[whole(&scenario), lesson].concat()));
+        let pins = ["c", "c"].map(|name| field(name, &url::encode(&scenario))).join("&");
+        let mut together = vec![whole(&scenario)];
+        for (name, more) in
+            [("find", ""), ("compare", &*pins), ("take", ""), ("evidence", ""), ("accuracy", ""), ("words", "")]
+        {
+            let own = panel(name, &scenario, more);
+            assert!(own.len() > 200, "{name} is empty");
+            together.push(own);
+        }
+        check(&together.concat());
+        for question in ["variants", "devices"] {
+            check(&panel("find", &scenario, &field("question", question)));
+        }
+    }
+}
+
+#[test]
+fn what_a_link_or_a_field_says_is_nothing_but_text_in_every_panel() {
+    let devices = "question=devices&";
+    for scenario in plans() {
+        for (name, before, fields) in [
+            ("find", "", &["question", "kind", "speed", "latency", "memory", "bundle"][..]),
+            ("find", devices, &["fleet"]),
+            ("compare", "", &["c"]),
+            ("evidence", "", &["plan"]),
+            ("lesson", "", &["id"]),
+            ("accuracy", "", &["metric", "runtime", "on", "chip"]),
+        ] {
+            let own: Vec<String> = fields.iter().map(|own| field(own, HOSTILE)).collect();
+            let markup = panel(name, &scenario, &[before, &own.join("&")].concat());
+            check(&markup);
+            assert!(!markup.contains("<img"), "{name}: {markup}");
+            assert!(!markup.contains(['\u{202e}', '\u{0}']), "{name}: {markup}");
+        }
+    }
+}
+
+#[test]
+fn no_more_plans_are_compared_than_can_be_pinned() {
+    let links: Vec<String> = vec![field("c", &url::encode(&Scenario::default())); PINS_MAX + 3];
+    let markup = panel("compare", &Scenario::default(), &links.join("&"));
+    let heads = parse(&markup).iter().filter(|tag| tag.get("data-press") == Some("unpin")).count();
+    assert_eq!(heads, PINS_MAX);
+}
+
+#[test]
+fn only_rows_that_say_different_things_are_marked_as_different() {
+    let [first, second] = plans().map(|scenario| field("c", &url::encode(&scenario)));
+    let marked = |pins: [&str; 2]| {
+        let markup = panel("compare", &Scenario::default(), &pins.join("&"));
+        parse(&markup).iter().filter(|tag| tag.get("class") == Some("differs")).count()
+    };
+    assert_eq!(marked([&first, &first]), 0);
+    assert!(marked([&first, &second]) >= 3);
 }
