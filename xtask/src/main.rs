@@ -4,6 +4,7 @@
 //! static site in `dist/`. `size` measures it. `offline` lists its files for the service worker. `fuzz` looks for inputs
 //! that break the reader. No dependencies: it must build in a second on a machine with nothing.
 
+mod address;
 mod check;
 mod fuzz;
 mod offline;

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::run::root;
+use crate::{address, run::root};
 
 /// Files that are no part of the page.
 const NOT_KEPT: [&str; 3] = ["_headers", "offline.json", "sw.js"];
@@ -13,6 +13,8 @@ const NOT_KEPT: [&str; 3] = ["_headers", "offline.json", "sw.js"];
 /// Writes `offline.json` into the site that trunk is building (its hook says where), or into `dist/`.
 pub fn write() -> Result<(), String> {
     let site = env::var_os("TRUNK_STAGING_DIR").map_or_else(|| root().join("dist"), PathBuf::from);
+    // It changes the page, so it comes before the page is read for its version.
+    address::write(&site)?;
     let mut files = Vec::new();
     list(&site, &site, &mut files)?;
     files.retain(|(name, _)| !NOT_KEPT.contains(&name.as_str()));

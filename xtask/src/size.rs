@@ -33,8 +33,9 @@ pub fn report(gate: Gate) -> Result<(), String> {
     let is_loaded = |name: &str| {
         let ending = name.rsplit('.').next().unwrap_or_default();
         // The worker is asked for by the first movement of a hand; the other scripts serve pages that embed the planner,
-        // and use without a network. None of them is part of a first visit.
-        let later = ["worker.js", "embed.js", "frame.js", "sw.js"].contains(&name) || name.starts_with("reader");
+        // and use without a network; the recipes are a page of their own. None of them is part of a first visit.
+        let later = ["worker.js", "embed.js", "frame.js", "sw.js", "recipes.html", "recipes.css"].contains(&name)
+            || name.starts_with("reader");
         ["html", "js", "css", "wasm"].contains(&ending) && !later
     };
     let mut names: Vec<String> = entries
