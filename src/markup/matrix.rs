@@ -87,25 +87,25 @@ fn line(m: &mut Markup, view: &View, row: &MatrixRow) {
 
 fn one(m: &mut Markup, view: &View, cell: &MatrixCell) {
     let recommended = view.recommended == Some(cell.idx);
-    let label = [cell.description.as_str(), if recommended { ". Recommended" } else { "" }].concat();
     let attributes = [
         ("class", "cell"),
         ("type", "button"),
         ("aria-pressed", truth(view.picked == Some(cell.idx))),
-        ("aria-label", &label),
-        ("title", &cell.speed_range),
+        ("title", &cell.more),
         ("data-unit", cell.unit.map_or(ABSENT, unit_of)),
         ("data-heat", &(cell.heat / 10).to_string()),
         ("data-press", "pick"),
         ("data-pick", &cell.pick.id()),
     ];
     m.put("button", &attributes, |m| {
-        m.put("span", &[("class", "cell-verdict")], |m| {
-            m.icon(Icon::Status(cell.status));
-            m.say("span", &[("class", "word")], words::status(cell.status));
-            if recommended {
-                m.say("span", &[("class", "cell-star")], "recommended");
-            }
+        // Heard before what is seen, so that a cell makes sense outside of its table.
+        m.say("span", &[("class", "unseen")], &cell.name);
+        m.put("span", &[("class", "cell-line")], |m| {
+            m.put("span", &[("class", "cell-verdict")], |m| {
+                m.icon(Icon::Status(cell.status));
+                m.say("span", &[("class", "word")], words::status(cell.status));
+            });
+            m.say("span", &[("class", "cell-range")], cell.speed_range.trim_end_matches(" tok/s"));
         });
         m.put("span", &[("class", "cell-line")], |m| {
             m.put("b", &[], |m| {
@@ -116,5 +116,8 @@ fn one(m: &mut Markup, view: &View, cell: &MatrixCell) {
             });
             m.say("span", &[], &cell.memory);
         });
+        if recommended {
+            m.say("span", &[("class", "cell-star")], "recommended");
+        }
     });
 }

@@ -191,8 +191,10 @@ pub struct MatrixCell {
     pub shares: [u32; 3],
     /// The unit with most of the time; `None` when nothing could be timed.
     pub unit: Option<Unit>,
-    /// The whole cell in words.
-    pub description: String,
+    /// What it is a cell of.
+    pub name: String,
+    /// What it does not show: ranges, and the limit that binds.
+    pub more: String,
     /// How fast it is among all cells, from 0 to 100; what a heat map shows.
     pub heat: u32,
 }
@@ -425,19 +427,14 @@ fn matrix_cell(idx: usize, cell: &Cell, fastest: f64) -> MatrixCell {
     let binding = overall(&estimate.verdicts)
         .filter(|verdict| verdict.status != Status::Fits)
         .map_or(String::new(), |verdict| format!(", limited by {}", words::limit_name(verdict.kind)));
-    let description = format!(
-        "{}, {}: {speed} ({speed_range}), memory {memory} ({}), {}{binding}",
-        cell.label(),
-        words::units(cell.units),
-        words::memory_range(&total),
-        words::status(cell.status()),
-    );
+    let name = [&cell.label(), ", ", words::units(cell.units), ": "].concat();
+    let more = [&speed_range, ", memory ", &words::memory_range(&total), &binding].concat();
     let heat = if fastest > 0.0 { (pace(estimate) / fastest * 100.0) as u32 } else { 0 };
     let shares = percents(all_seconds(estimate));
     let most = shares.iter().max().copied().unwrap_or(0);
     let unit = Unit::EVERY.into_iter().find(|unit| most > 0 && shares.get(unit.idx()) == Some(&most));
     let pick = Pick { variant: cell.variant, units: cell.units };
-    MatrixCell { idx, pick, status: cell.status(), speed, speed_range, memory, shares, unit, description, heat }
+    MatrixCell { idx, pick, status: cell.status(), speed, speed_range, memory, shares, unit, name, more, heat }
 }
 
 fn memory_bar(machine: &Machine, estimate: &Estimate) -> MemoryBar {

@@ -218,7 +218,8 @@ pub fn time_range(figure: &Figure<Seconds>) -> String {
     let (low, high) = (figure.low.get(), figure.high.get());
     if low == high {
         seconds(figure.value)
-    } else if high >= 1.0 {
+    } else if figure.value.get() >= 1.0 {
+        // The unit of the value itself, so that both read as one.
         format!("{} s", span(low, high))
     } else {
         format!("{} ms", span(low * 1e3, high * 1e3))

@@ -8,11 +8,15 @@ use std::{
     time::Duration,
 };
 
+use js_sys::Array;
 use leptos::{leptos_dom::helpers::TimeoutHandle, prelude::*};
-use wasm_bindgen::JsCast;
-use web_sys::{Element, HtmlDialogElement};
+use wasm_bindgen::{JsCast, closure::Closure};
+use web_sys::{Element, HtmlDialogElement, ResizeObserver, ResizeObserverEntry};
 
-use super::{element::listen, patch::patch, state::State};
+use super::{
+    patch::patch,
+    state::{State, Step},
+};
 use crate::{
     markup::{self, DRAWN_BY_WORKER, REGIONS},
     report::{controls, view::View},
@@ -43,24 +47,28 @@ pub(super) fn follow(state: State) {
     controls_of(state);
     region("notes", Box::new(move || state.notes.with(|notes| markup::notes(notes))));
     let empty = move || {
+        if state.step.get() < Step::Answer {
+            return String::new();
+        }
         let why = state.answer.with(|answer| answer.as_ref().err().cloned()).or_else(|| state.trouble.get());
         why.as_deref().map_or_else(String::new, markup::empty)
     };
     region("empty", Box::new(empty));
-    of_answer(state, "verdict", When::AtOnce, |_, view| markup::verdict(view));
-    of_answer(state, "figures", When::AtOnce, |_, view| markup::figures(view));
-    of_answer(state, "matrix", When::AtOnce, |state, view| markup::matrix(view, state.everything.get()));
+    of_answer(state, "verdict", When::AtOnce(Step::Answer), |_, view| markup::verdict(view));
+    of_answer(state, "figures", When::AtOnce(Step::Answer), |_, view| markup::figures(view));
+    of_answer(state, "matrix", When::AtOnce(Step::All), |state, view| markup::matrix(view, state.everything.get()));
     let tabs = move || {
         let n_pins = state.pins.with(Vec::len);
         markup::tabs(state.tab.get(), state.package.with(Option::is_some), n_pins)
     };
-    region("tabs", Box::new(move || if state.shows("tabs") { tabs() } else { String::new() }));
+    region("tabs", Box::new(move || if state.step.get() == Step::All && state.shows("tabs") { tabs() } else { String::new() }));
     of_answer(state, "memory", When::AtRest, |state, view| markup::memory(view, state.width.get()));
     of_answer(state, "limits", When::AtRest, |_, view| markup::limits(view));
     DRAWN_BY_WORKER.into_iter().for_each(|name| of_worker(state, name));
     dialog(state);
     spoken(state);
     width(state);
+    go_on(state);
 }
 
 fn region(name: &str, draw: Draw) {
@@ -102,8 +110,8 @@ fn controls_of(state: State) {
 /// When a panel of the answer is drawn again.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum When {
-    /// With every change.
-    AtOnce,
+    /// With every change, from this step on.
+    AtOnce(Step),
     /// A moment after the last change.
     AtRest,
 }
@@ -114,7 +122,9 @@ fn of_answer(state: State, name: &'static str, when: When, draw: fn(State, &View
     let desk = Rc::new(Place::new(host, name));
     always(Box::new(move || {
         let answer = match when {
-            When::AtOnce => state.answer.get(),
+            When::AtOnce(from) if state.step.get() < from => return,
+            When::AtOnce(_) => state.answer.get(),
+            When::AtRest if state.step.get() < Step::All => return,
             When::AtRest => {
                 state.settled.track();
                 state.answer.get_untracked()
@@ -141,7 +151,7 @@ fn of_worker(state: State, name: &'static str) {
     let desk = Rc::new(Place::new(host, name));
     always(Box::new(move || {
         state.settled.track();
-        if !state.shows(name) {
+        if state.step.get() < Step::All || !state.shows(name) {
             return;
         }
         // A lesson is one panel of many: no worker is started for a page without one.
@@ -224,6 +234,9 @@ fn spoken(state: State) {
     let is_first = Cell::new(true);
     always(Box::new(move || {
         state.settled.track();
+        if state.step.get() < Step::All {
+            return;
+        }
         let answer = state.answer.get_untracked();
         if let Some(handle) = waiting.take() {
             handle.clear();
@@ -261,7 +274,26 @@ fn spoken(state: State) {
 /// Measures what charts are drawn for.
 fn width(state: State) {
     let Some(measure) = document().get_element_by_id("measure") else { return };
-    let take = move || state.width.set(u32::try_from(measure.client_width()).unwrap_or(0));
-    take();
-    std::mem::forget(listen(&window(), "resize", Box::new(move |_| take())));
+    // Told after the page was laid out: to ask would make the browser do that at once, and then again.
+    let told = Closure::<dyn FnMut(Array)>::new(move |entries: Array| {
+        let entry = entries.get(0).unchecked_into::<ResizeObserverEntry>();
+        state.width.set(entry.content_rect().width() as u32);
+    });
+    if let Ok(observer) = ResizeObserver::new(told.as_ref().unchecked_ref()) {
+        observer.observe(&measure);
+        std::mem::forget((observer, told));
+    }
+}
+
+/// Draws the next step in a task of its own, so that the browser can paint, and hear a hand, between two. Not with the
+/// next frame: a page that is out of sight has none, and the page around it waits for its height.
+fn go_on(state: State) {
+    let next = move || {
+        let step = if state.step.get_untracked() == Step::Controls { Step::Answer } else { Step::All };
+        state.step.set(step);
+        if step < Step::All {
+            go_on(state);
+        }
+    };
+    set_timeout(next, Duration::ZERO);
 }

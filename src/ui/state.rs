@@ -16,6 +16,17 @@ use super::worker::Reader;
 /// How long nothing must change until the panels below the matrix are drawn.
 const SETTLE: Duration = Duration::from_millis(60);
 
+/// The steps of the first painting.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Step {
+    /// The controls, which need no plan.
+    Controls,
+    /// The verdict and the figures.
+    Answer,
+    /// Everything.
+    All,
+}
+
 /// The state of the page; every part of it is a signal, so the whole is copied freely.
 #[derive(Clone, Copy)]
 pub(super) struct State {
@@ -59,6 +70,9 @@ pub(super) struct State {
     pub(super) shared: RwSignal<Option<(bool, String)>>,
     /// Width that charts are drawn for, in CSS pixels.
     pub(super) width: RwSignal<u32>,
+    /// How much of the page may be drawn: a first visit paints it in steps, and each is on the screen before the next
+    /// begins.
+    pub(super) step: RwSignal<Step>,
 }
 
 impl State {
@@ -108,6 +122,7 @@ impl State {
             wrong: RwSignal::new(None),
             shared: RwSignal::new(None),
             width: RwSignal::new(0),
+            step: RwSignal::new(Step::Controls),
         }
     }
 

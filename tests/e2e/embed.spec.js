@@ -22,7 +22,7 @@ test("the recipes are a page without complaints, at every width and in both them
       await page.setViewportSize({ width, height: 800 });
       await page.goto("recipes.html");
       const found = await new AxeBuilder({ page }).withTags(["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"]).analyze();
-      expect(found.violations.map(({ id }) => id)).toEqual([]);
+      expect(found.violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.target + node.failureSummary)}`)).toEqual([]);
       expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width);
     }
   }

@@ -1,14 +1,16 @@
 //! `cargo xtask`: sets up what is missing, then builds, serves or tests.
 //!
 //! `serve [--port N]` builds the page and serves it on this machine. `test` is everything CI runs. `build` makes the
-//! static site in `dist/`. `size` measures it. `offline` lists its files for the service worker. `fuzz` looks for inputs
-//! that break the reader. No dependencies: it must build in a second on a machine with nothing.
+//! static site in `dist/`. `size` measures it. `offline` finishes it: joins its style sheets, lists its files for the
+//! service worker. `fuzz` looks for inputs that break the reader. No dependencies: it must build in a second on a machine
+//! with nothing.
 
 mod address;
 mod check;
 mod fuzz;
 mod offline;
 mod run;
+mod sheet;
 mod size;
 mod tools;
 
@@ -19,7 +21,7 @@ cargo xtask serve [--port N]   build the page and serve it on http://127.0.0.1:8
 cargo xtask test               everything: format, lints, tests, the site, its size, a real browser
 cargo xtask build              the static site, in dist/
 cargo xtask size               what the page weighs over the network
-cargo xtask offline            the list of files that are kept for use without a network (a hook of trunk calls it)
+cargo xtask offline            joins the style sheets and lists what is kept without a network (a hook of trunk calls it)
 cargo xtask fuzz [TARGET] [N]  fuzzes the reader for N seconds a target (60); needs a nightly compiler";
 
 fn main() -> ExitCode {

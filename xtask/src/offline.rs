@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{address, run::root};
+use crate::{address, run::root, sheet};
 
 /// Files that are no part of the page.
 const NOT_KEPT: [&str; 3] = ["_headers", "offline.json", "sw.js"];
@@ -13,23 +13,24 @@ const NOT_KEPT: [&str; 3] = ["_headers", "offline.json", "sw.js"];
 /// Writes `offline.json` into the site that trunk is building (its hook says where), or into `dist/`.
 pub fn write() -> Result<(), String> {
     let site = env::var_os("TRUNK_STAGING_DIR").map_or_else(|| root().join("dist"), PathBuf::from);
-    // It changes the page, so it comes before the page is read for its version.
+    // These change the page, so they come before the page is read for its version.
+    sheet::join(&site)?;
     address::write(&site)?;
     let mut files = Vec::new();
     list(&site, &site, &mut files)?;
     files.retain(|(name, _)| !NOT_KEPT.contains(&name.as_str()));
     files.sort();
-    let mut version = 0xcbf2_9ce4_8422_2325_u64;
-    for (name, bytes) in &files {
-        // FNV-1a over names and contents: two sites differ in version when they differ at all, for all that matters here.
-        for byte in name.bytes().chain([0]).chain(bytes.iter().copied()) {
-            version = (version ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-        }
-    }
+    // Over names and contents: two sites differ in version when they differ at all.
+    let version = hash(files.iter().flat_map(|(name, bytes)| name.bytes().chain([0]).chain(bytes.iter().copied())));
     let names: Vec<String> = files.iter().map(|(name, _)| format!("    \"{name}\"")).collect();
     let json = format!("{{\n  \"version\": \"{version:016x}\",\n  \"files\": [\n{}\n  ]\n}}\n", names.join(",\n"));
     let path = site.join("offline.json");
     fs::write(&path, json).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+/// FNV-1a: no secret, only a name that changes with what it names.
+pub fn hash(bytes: impl Iterator<Item = u8>) -> u64 {
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 fn list(site: &Path, folder: &Path, files: &mut Vec<(String, Vec<u8>)>) -> Result<(), String> {
