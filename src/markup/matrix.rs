@@ -105,7 +105,7 @@ fn one(m: &mut Markup, view: &View, cell: &MatrixCell) {
                 m.icon(Icon::Status(cell.status));
                 m.say("span", &[("class", "word")], words::status(cell.status));
             });
-            m.say("span", &[("class", "cell-range")], cell.speed_range.trim_end_matches(" tok/s"));
+            m.say("span", &[], &cell.memory);
         });
         m.put("span", &[("class", "cell-line")], |m| {
             m.put("b", &[], |m| {
@@ -114,7 +114,7 @@ fn one(m: &mut Markup, view: &View, cell: &MatrixCell) {
                 }
                 m.text(&cell.speed);
             });
-            m.say("span", &[], &cell.memory);
+            m.say("span", &[("class", "cell-range")], cell.speed_range.trim_end_matches(" tok/s"));
         });
         if recommended {
             m.say("span", &[("class", "cell-star")], "recommended");

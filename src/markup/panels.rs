@@ -15,6 +15,7 @@ use crate::{
         drawings,
         view::{Line, View},
     },
+    units::format::thousands,
 };
 
 /// A titled panel with whatever `inside` writes in it.
@@ -133,10 +134,14 @@ pub fn known(view: &Details) -> String {
     });
     let every = "Every number is a prediction: counted, derived or measured as marked. These stand behind them.";
     panel(&mut m, "sources-panel", "Sources", every, |m| {
-        m.put("ol", &[("class", "sources")], |m| {
-            for source in &Catalog::get().sources {
-                m.put("li", &[], |m| source_link(m, source));
-            }
+        let sources = &Catalog::get().sources;
+        m.put("details", &[("class", "fold")], |m| {
+            m.say("summary", &[], &["All ", &thousands(sources.len() as f64), " of them"].concat());
+            m.put("ol", &[("class", "sources")], |m| {
+                for source in sources {
+                    m.put("li", &[], |m| source_link(m, source));
+                }
+            });
         });
     });
     m.done()

@@ -23,7 +23,7 @@ pub const TABS: [Tab; 9] = [
     Tab { id: "compare", title: "Compare" },
     Tab { id: "take", title: "Take away" },
     Tab { id: "accuracy", title: "Accuracy" },
-    Tab { id: "known", title: "Chip, model, words" },
+    Tab { id: "known", title: "Reference" },
 ];
 
 /// The place of a panel.

@@ -61,7 +61,10 @@ pub(super) fn follow(state: State) {
         let n_pins = state.pins.with(Vec::len);
         markup::tabs(state.tab.get(), state.package.with(Option::is_some), n_pins)
     };
-    region("tabs", Box::new(move || if state.step.get() == Step::All && state.shows("tabs") { tabs() } else { String::new() }));
+    region(
+        "tabs",
+        Box::new(move || if state.step.get() == Step::All && state.shows("tabs") { tabs() } else { String::new() }),
+    );
     of_answer(state, "memory", When::AtRest, |state, view| markup::memory(view, state.width.get()));
     of_answer(state, "limits", When::AtRest, |_, view| markup::limits(view));
     DRAWN_BY_WORKER.into_iter().for_each(|name| of_worker(state, name));

@@ -30,7 +30,7 @@ test("every part of the page has something in it, and axe objects to none", asyn
     ["Compare", "Plans side by side"],
     ["Take away", "convert.py"],
     ["Accuracy", "What is wrong with this planner"],
-    ["Chip, model, words", "Neural Engine"],
+    ["Reference", "Neural Engine"],
   ];
   for (const [name, content] of parts) {
     await tab(page, name).click();
