@@ -3,14 +3,19 @@
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a test may fail")]
 
-use std::collections::HashSet;
+use std::{collections::HashSet, fs, path::PathBuf};
 
 use coreml_planner::{
     catalog::{Catalog, Lessons},
-    desk::{Asked, Desk, PINS_MAX},
-    format::{Fault, ReadError},
+    desk::{Asked, Desk, Drawn, PINS_MAX},
+    format::{self, Entry, Fault, Limits, RangeSource, ReadError},
     markup::{self, Reading},
-    report::{controls, drawings, page, why::Why},
+    report::{
+        controls, drawings,
+        inspection::{ListingKind, PlanQuery, Query, SplitBy},
+        page,
+        why::Why,
+    },
     scenario::{CustomDevice, DeviceRef, ModelRef, Scenario, url},
 };
 
@@ -263,4 +268,78 @@ fn only_rows_that_say_different_things_are_marked_as_different() {
     };
     assert_eq!(marked([&first, &first]), 0);
     assert!(marked([&first, &second]) >= 3);
+}
+
+/// A file in memory.
+struct Bytes(Vec<u8>);
+
+impl RangeSource for Bytes {
+    fn len(&self) -> u64 {
+        self.0.len() as u64
+    }
+    fn read_at(&self, offset: u64, into: &mut [u8]) -> Result<(), String> {
+        let from = offset as usize;
+        into.copy_from_slice(self.0.get(from..from + into.len()).ok_or("beyond the end")?);
+        Ok(())
+    }
+}
+
+/// A desk with a real package open, whose name and weights mean harm.
+fn desk_with_harm() -> Desk {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/packages/conv_lut4_ios17.mlpackage.zip");
+    let source = Box::new(Bytes(fs::read(path).expect("a fixture")));
+    let mut package = format::open(vec![Entry { path: "conv.zip".to_owned(), source }], &Limits::default())
+        .unwrap_or_else(|error| panic!("{error}"));
+    HOSTILE.clone_into(&mut package.name);
+    package.model.weights.iter_mut().for_each(|weight| weight.name.push_str(HOSTILE));
+    package.model.functions.iter_mut().for_each(|function| HOSTILE.clone_into(&mut function.name));
+    let mut desk = Desk::default();
+    desk.open(package);
+    desk
+}
+
+fn drawn(desk: &mut Desk, query: &Query) -> Drawn {
+    desk.drawn(query).unwrap_or_else(|why| panic!("{query:?}: {why}"))
+}
+
+#[test]
+fn a_package_and_its_plan_are_drawn_well_formed_whatever_is_in_them() {
+    let mut desk = desk_with_harm();
+    let Drawn::Stage { markup, heads, strips } = drawn(&mut desk, &Query::Summary) else { panic!("no stage") };
+    check(&markup);
+    assert_eq!((heads.len(), strips.len()), (ListingKind::ALL.len(), 0));
+    assert!(markup.contains("&lt;img src=x onerror=alert(1)&gt;"), "the name is there as text");
+    for name in ["picture", "rows", "search"] {
+        assert_eq!(markup.matches(&format!("data-part=\"{name}\"")).count(), 1, "{name}");
+    }
+    for by in SplitBy::ALL {
+        let Drawn::Part(picture) = drawn(&mut desk, &Query::Treemap { by, at: String::new(), width: 700 }) else {
+            panic!("no picture")
+        };
+        check(&picture);
+        assert_eq!(picture.matches("aria-pressed=\"true\"").count(), 1, "one split holds");
+    }
+
+    let scenario = Scenario { model: ModelRef::Package(HOSTILE.to_owned()), ..Scenario::default() };
+    let plan = Query::Plan(PlanQuery::Open(url::encode(&scenario)));
+    let Drawn::Stage { markup, heads, strips } = drawn(&mut desk, &plan) else { panic!("no stage") };
+    check(&markup);
+    assert_eq!(heads.len(), strips.len());
+    for strip in &strips {
+        check(strip);
+        assert!(strip.contains("data-from=\"0\""), "the first stretch begins with the first operation");
+    }
+    for name in ["strip", "rows", "near", "heat", "number"] {
+        assert_eq!(markup.matches(&format!("data-part=\"{name}\"")).count(), 1, "{name}");
+    }
+    let asked = [
+        PlanQuery::Around { function: 0, row: 0 },
+        PlanQuery::Around { function: 9, row: 9 },
+        PlanQuery::Try(HOSTILE.to_owned()),
+        PlanQuery::Compare,
+    ];
+    for query in asked {
+        let Drawn::Part(part) = drawn(&mut desk, &Query::Plan(query)) else { panic!("no part") };
+        check(&part);
+    }
 }

@@ -109,7 +109,7 @@ pub fn panel(name: &str, link: String, width: u32, everything: bool, more: Strin
 #[wasm_bindgen]
 pub fn answer(query: &Uint8Array) -> Result<Uint8Array, JsValue> {
     let query: Query = postcard::from_bytes(&query.to_vec()).map_err(|error| JsValue::from_str(&error.to_string()))?;
-    let reply = DESK.with(|desk| desk.borrow_mut().answer(&query));
+    let reply = DESK.with(|desk| desk.borrow_mut().drawn(&query));
     encode(&reply.map_err(|what| JsValue::from_str(&what))?)
 }
 

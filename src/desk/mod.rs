@@ -13,12 +13,14 @@ mod lesson;
 mod measured;
 mod panel;
 mod roofline;
+mod stage;
 mod take;
 mod words;
 
 pub use compare::PINS_MAX;
 pub use lesson::is_solved;
 pub use panel::Asked;
+pub use stage::Drawn;
 
 use crate::{
     format::Package,
@@ -60,6 +62,15 @@ impl Desk {
                 Ok(inspection.answer(query))
             }
         }
+    }
+
+    /// Answers a question with what the page puts into its place.
+    pub fn drawn(&mut self, query: &Query) -> Result<Drawn, String> {
+        let by = match query {
+            Query::Treemap { by, .. } => Some(*by),
+            Query::Summary | Query::Rows { .. } | Query::Matches(_) | Query::Export(_) | Query::Plan(_) => None,
+        };
+        Ok(stage::draw(self.answer(query)?, by))
     }
 
     /// The markup of a panel; empty when it has nothing to show. An error says why there is no plan.

@@ -111,7 +111,7 @@ impl Markup {
     }
 
     /// Markup of a chart, which that room has escaped, or of an icon's file.
-    fn drawn(&mut self, svg: &str) {
+    pub(crate) fn drawn(&mut self, svg: &str) {
         self.text.push_str(svg);
     }
 

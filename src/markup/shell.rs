@@ -46,8 +46,8 @@ pub const REGIONS: [Region; 21] = [
     Region { panel: "figures", tab: None },
     Region { panel: "matrix", tab: None },
     Region { panel: "tabs", tab: None },
-    region("memory", "memory"),
     region("limits", "memory"),
+    region("memory", "memory"),
     region("variants", "speed"),
     region("context", "speed"),
     region("roofline", "speed"),
@@ -65,8 +65,9 @@ pub const REGIONS: [Region; 21] = [
 ];
 
 /// The panels that the worker draws, whatever the model is.
-pub const DRAWN_BY_WORKER: [&str; 13] = [
+pub const DRAWN_BY_WORKER: [&str; 14] = [
     "lesson",
+    "memory",
     "variants",
     "context",
     "roofline",
@@ -106,6 +107,7 @@ pub fn shell(theme: &str) -> String {
                 for region in REGIONS {
                     place(m, region.panel, &[("data-panel", region.panel)]);
                     if region.panel == "tabs" {
+                        // As wide as a picture may be; when it comes near the screen, the pictures below it are asked for.
                         m.say("div", &[("class", "measure"), ("id", "measure")], "");
                     }
                 }

@@ -30,7 +30,7 @@ pub(super) fn follow(state: State) {
 
 fn act(state: State, event: &Event) {
     // Whoever moves will ask for more than the page has: the worker is there by then.
-    let _ = state.desk();
+    state.come_near();
     match event.type_().as_str() {
         "click" => {
             if let Some(pressed) = source(event, "[data-press]") {

@@ -1,6 +1,6 @@
-//! Elements made by hand, for parts of the page that change many times a second or are drawn from a worker's answer.
+//! Elements made by hand, for parts of the page that change many times a second.
 //!
-//! Invariant: text is set as text. Only [`draw`] takes markup, and only the markup that the chart room wrote.
+//! Invariant: text is set as text; nothing here takes markup.
 
 use js_sys::Array;
 use leptos::prelude::document;
@@ -57,11 +57,6 @@ pub(super) fn clear(element: &Element) {
 /// Sets an attribute.
 pub(super) fn set(element: &Element, name: &str, value: &str) {
     let _ = element.set_attribute(name, value);
-}
-
-/// Puts a picture of the chart room into an element.
-pub(super) fn draw(element: &Element, svg: &str) {
-    element.set_inner_html(svg);
 }
 
 /// Moves the focus to an element; one of SVG has the same `focus` as one of HTML.

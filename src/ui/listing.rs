@@ -16,7 +16,10 @@ use super::{
     element::{Listener, add, around, button, clear, element, listen, set},
     worker::Reader,
 };
-use crate::report::inspection::{Content, ListingHead, ListingView, Order, Query, Reply, Rows};
+use crate::{
+    desk::Drawn,
+    report::inspection::{Content, ListingHead, ListingView, Order, Query, Rows},
+};
 
 /// Tallest list, in CSS pixels. Browsers draw some ten to thirty million.
 const TALLEST: f64 = 8_000_000.0;
@@ -148,14 +151,14 @@ impl Listing {
         });
     }
 
-    fn take(self: &Rc<Self>, question: u32, reply: Result<Reply, String>) {
+    fn take(self: &Rc<Self>, question: u32, reply: Result<Drawn, String>) {
         if self.shown.borrow().question != question {
             return;
         }
         self.shown.borrow_mut().is_asking = false;
         set(&self.root, "aria-busy", "false");
         match reply {
-            Ok(Reply::Rows(Rows { from, n_matching, said, rows })) => {
+            Ok(Drawn::Rows(Rows { from, n_matching, said, rows })) => {
                 let text = {
                     let mut shown = self.shown.borrow_mut();
                     (shown.n_rows, shown.from, shown.rows) = (n_matching, from, rows);

@@ -8,8 +8,6 @@
 mod acts;
 mod element;
 pub mod files;
-mod inspector;
-mod landing;
 mod link;
 mod listing;
 mod masthead;
@@ -17,6 +15,7 @@ mod opening;
 mod patch;
 mod picture;
 mod region;
+mod stage;
 mod state;
 pub mod worker;
 
@@ -44,8 +43,8 @@ fn page() {
     let (scenario, notes) = link::read();
     let state = State::new(scenario, notes, link::panels(), link::tab());
     region::follow(state);
-    landing::follow(state);
-    inspector::follow(state);
+    stage::operations(state);
+    stage::package(state);
     link::follow(state);
     acts::follow(state);
 }

@@ -11,7 +11,10 @@ use std::{
 use js_sys::Array;
 use leptos::{leptos_dom::helpers::TimeoutHandle, prelude::*};
 use wasm_bindgen::{JsCast, closure::Closure};
-use web_sys::{Element, HtmlDialogElement, ResizeObserver, ResizeObserverEntry};
+use web_sys::{
+    Element, HtmlDialogElement, IntersectionObserver, IntersectionObserverEntry, IntersectionObserverInit,
+    ResizeObserver, ResizeObserverEntry,
+};
 
 use super::{
     patch::patch,
@@ -65,12 +68,12 @@ pub(super) fn follow(state: State) {
         "tabs",
         Box::new(move || if state.step.get() == Step::All && state.shows("tabs") { tabs() } else { String::new() }),
     );
-    of_answer(state, "memory", When::AtRest, |state, view| markup::memory(view, state.width.get()));
     of_answer(state, "limits", When::AtRest, |_, view| markup::limits(view));
     DRAWN_BY_WORKER.into_iter().for_each(|name| of_worker(state, name));
     dialog(state);
     spoken(state);
     width(state);
+    near(state);
     go_on(state);
 }
 
@@ -157,9 +160,14 @@ fn of_worker(state: State, name: &'static str) {
         if state.step.get() < Step::All || !state.shows(name) {
             return;
         }
-        // A lesson is one panel of many: no worker is started for a page without one.
-        if name == "lesson" && state.lesson.with(String::is_empty) {
-            return desk.show("");
+        if name == "lesson" {
+            // A lesson is one panel of many: no worker is started for a page without one.
+            if state.lesson.with(String::is_empty) {
+                return desk.show("");
+            }
+        } else if !state.is_near.get() {
+            // Nor for a picture that nobody has come near to.
+            return;
         }
         match state.answer.get_untracked() {
             Ok(_) => desk.ask(state),
@@ -283,6 +291,23 @@ fn width(state: State) {
         state.width.set(entry.content_rect().width() as u32);
     });
     if let Ok(observer) = ResizeObserver::new(told.as_ref().unchecked_ref()) {
+        observer.observe(&measure);
+        std::mem::forget((observer, told));
+    }
+}
+
+/// Notes when the panels below the matrix come near the screen.
+fn near(state: State) {
+    let Some(measure) = document().get_element_by_id("measure") else { return };
+    let told = Closure::<dyn FnMut(Array)>::new(move |entries: Array| {
+        if entries.iter().any(|entry| entry.unchecked_into::<IntersectionObserverEntry>().is_intersecting()) {
+            state.come_near();
+        }
+    });
+    let options = IntersectionObserverInit::new();
+    options.set_root_margin("50%");
+    let observer = IntersectionObserver::new_with_options(told.as_ref().unchecked_ref(), &options);
+    if let Ok(observer) = observer {
         observer.observe(&measure);
         std::mem::forget((observer, told));
     }

@@ -70,6 +70,8 @@ pub(super) struct State {
     pub(super) shared: RwSignal<Option<(bool, String)>>,
     /// Width that charts are drawn for, in CSS pixels.
     pub(super) width: RwSignal<u32>,
+    /// Whether somebody has moved, or come near the panels below the matrix: only then is the worker loaded.
+    pub(super) is_near: RwSignal<bool>,
     /// How much of the page may be drawn: a first visit paints it in steps, and each is on the screen before the next
     /// begins.
     pub(super) step: RwSignal<Step>,
@@ -122,6 +124,7 @@ impl State {
             wrong: RwSignal::new(None),
             shared: RwSignal::new(None),
             width: RwSignal::new(0),
+            is_near: RwSignal::new(false),
             step: RwSignal::new(Step::Controls),
         }
     }
@@ -164,6 +167,14 @@ impl State {
             more.retain(|(name, _)| name != panel);
             more.push((panel.to_owned(), form));
         });
+    }
+
+    /// Loads the worker: what it draws will be looked at.
+    pub(super) fn come_near(self) {
+        if !self.is_near.get_untracked() {
+            let _ = self.desk();
+            self.is_near.set(true);
+        }
     }
 
     /// The worker; it is started when it is first needed.

@@ -10,9 +10,9 @@ use wasm_bindgen::{JsCast, JsValue, closure::Closure};
 use web_sys::{File, MessageEvent, Worker, WorkerOptions, WorkerType};
 
 use crate::{
-    desk::Asked,
+    desk::{Asked, Drawn},
     format::ReadError,
-    report::inspection::{Query, Reply},
+    report::inspection::Query,
 };
 
 /// What came back: bytes or a text, as a value of the browser; or why nothing did.
@@ -123,7 +123,7 @@ impl Reader {
     }
 
     /// Asks about the package that is open.
-    pub fn ask(&self, query: &Query, done: impl FnOnce(Result<Reply, String>) + 'static) {
+    pub fn ask(&self, query: &Query, done: impl FnOnce(Result<Drawn, String>) + 'static) {
         let query = postcard::to_allocvec(query).unwrap_or_default();
         let decoded = move |answer: Answer| {
             done(answer.and_then(|bytes| {

@@ -112,6 +112,45 @@ test("a lesson checks what was done", async ({ page }) => {
   clean();
 });
 
+test("every operation can be looked at: where it lands, why, what is around it, and what would change it", async ({ page }) => {
+  const clean = await open(page, "#v=1&m=llama-3.2-1b&d=iphone-15-pro&t=where");
+  await page.getByRole("button", { name: "Look at every operation" }).click();
+  const panel = page.locator("#r-operations");
+  const status = panel.locator("p.hint[role=status]");
+  await expect(status).toContainText(/operations$/);
+  // Functions, a strip along each, and rows.
+  await panel.getByRole("button", { name: "decode", exact: true }).click();
+  await expect(panel.getByRole("button", { name: "decode", exact: true })).toHaveAttribute("aria-pressed", "true");
+  await expect(panel.getByRole("region", { name: "Operations of decode" })).toBeVisible();
+  const stretch = panel.locator("svg.lanes .tile").first();
+  await stretch.focus();
+  await page.keyboard.press("ArrowRight");
+  await expect(panel.locator(".chart-readout")).toContainText("of the cost");
+  await page.keyboard.press("Enter");
+  await expect(panel.locator(".near h3")).not.toBeEmpty();
+  // A row says what is around it; a neighbour leads on.
+  await panel.getByRole("spinbutton").fill("3");
+  await expect(panel.locator(".near")).toContainText("predicted on");
+  const title = await panel.locator(".near h3").textContent();
+  await panel.locator(".near .neighbours button").first().click();
+  await expect(panel.locator(".near h3")).not.toHaveText(title);
+  // By unit, and by words.
+  await panel.getByRole("group", { name: "Unit", exact: true }).getByRole("button", { name: "CPU", exact: true }).click();
+  await expect(status).toContainText(" of ");
+  await panel.getByRole("searchbox").fill("no such operation");
+  await expect(status).toContainText("0 of ");
+  await panel.getByRole("searchbox").fill("");
+  // A recipe says what it would change.
+  const recipe = panel.locator("details.fold").filter({ has: page.getByRole("button", { name: "What would it change?" , includeHidden: true }) }).first();
+  await recipe.locator("summary").click();
+  await recipe.getByRole("button", { name: "What would it change?" }).click();
+  await expect(recipe.locator("div[aria-live]")).toContainText("not measured");
+  await panel.getByRole("button", { name: "The same model on every chip" }).click();
+  await expect(panel.locator("table.heats")).toContainText("M4");
+  await accessible(page);
+  await clean();
+});
+
 test("a measured plan is laid over the prediction", async ({ page }) => {
   const clean = await open(page, "#v=1&m=resnet-50&d=macbook-air-m1&t=where");
   await expect(page.locator("#r-evidence")).toContainText("Open a measured plan");

@@ -10,6 +10,7 @@ mod check;
 mod fuzz;
 mod offline;
 mod run;
+mod script;
 mod sheet;
 mod size;
 mod tools;

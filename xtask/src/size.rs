@@ -14,7 +14,7 @@ pub enum Gate {
 }
 
 /// What the first visit may weigh, in bytes: what it weighs now, rounded up. It only falls.
-const MOST: u64 = 225_000;
+const MOST: u64 = 205_000;
 /// What it aims for.
 const AIM: u64 = 200_000;
 
@@ -30,34 +30,42 @@ pub fn report(gate: Gate) -> Result<(), String> {
     let dist = root().join("dist");
     let entries =
         fs::read_dir(&dist).map_err(|error| format!("{}: {error}; `cargo xtask build` makes it", dist.display()))?;
-    let is_loaded = |name: &str| {
+    let is_sent = |name: &str| {
         let ending = name.rsplit('.').next().unwrap_or_default();
-        // The worker is asked for by the first movement of a hand; the other scripts serve pages that embed the planner,
-        // and use without a network; the recipes are a page of their own. None of them is part of a first visit.
-        let later = ["worker.js", "embed.js", "frame.js", "sw.js", "recipes.html", "recipes.css"].contains(&name)
-            || name.starts_with("reader");
-        ["html", "js", "css", "wasm"].contains(&ending) && !later
+        ["html", "js", "css", "wasm", "tsv"].contains(&ending)
+    };
+    // The worker is asked for by the first movement of a hand, or when a picture comes near; the other scripts serve pages
+    // that embed the planner, and use without a network; the recipes are a page of their own.
+    let is_later = |name: &str| {
+        ["worker.js", "embed.js", "frame.js", "sw.js", "recipes.html", "recipes.css", "accuracy.tsv"].contains(&name)
+            || name.starts_with("reader")
     };
     let mut names: Vec<String> = entries
         .flatten()
         .map(|entry| entry.file_name().to_string_lossy().into_owned())
-        .filter(|name| is_loaded(name))
+        .filter(|name| is_sent(name))
         .collect();
-    names.sort();
+    names.sort_by_key(|name| (is_later(name), name.clone()));
     let paths: Vec<String> = names.iter().map(|name| dist.join(name).to_string_lossy().into_owned()).collect();
     let mut args = vec!["-e", SCRIPT, "--"];
     args.extend(paths.iter().map(String::as_str));
     let printed = output(command("node", &args, None)).ok_or("node could not compress the site")?;
-    let (mut sum, mut raw_sum) = (0, 0);
+    let (mut sum, mut raw_sum, mut later) = (0, 0, 0);
     println!("\n{:>10} {:>10}  file", "brotli", "raw");
     for (name, line) in names.iter().zip(printed.lines()) {
         let mut numbers = line.split_whitespace().map(|number| number.parse::<u64>().unwrap_or(0));
         let (small, raw) = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
-        sum += small;
-        raw_sum += raw;
-        println!("{small:>10} {raw:>10}  {name}");
+        let when = if is_later(name) {
+            later += small;
+            ", later"
+        } else {
+            sum += small;
+            raw_sum += raw;
+            ""
+        };
+        println!("{small:>10} {raw:>10}  {name}{when}");
     }
-    println!("{sum:>10} {raw_sum:>10}  all (aim {AIM}, at most {MOST})\n");
+    println!("{sum:>10} {raw_sum:>10}  first visit (aim {AIM}, at most {MOST}); {later} later, if asked for\n");
     if names.iter().all(|name| !name.ends_with(".wasm")) {
         return Err("dist/ has no wasm: the build is not whole".to_owned());
     }

@@ -110,6 +110,11 @@ pub enum SplitBy {
     Encoding,
 }
 
+impl SplitBy {
+    /// All of them, in the order in which they are offered.
+    pub const ALL: [Self; 3] = [Self::Layer, Self::Role, Self::Encoding];
+}
+
 /// A file that the page can hand out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Export {
