@@ -317,7 +317,14 @@ fn near(state: State) {
 /// next frame: a page that is out of sight has none, and the page around it waits for its height.
 fn go_on(state: State) {
     let next = move || {
-        let step = if state.step.get_untracked() == Step::Controls { Step::Answer } else { Step::All };
+        let step = match state.step.get_untracked() {
+            Step::Controls => Step::Plan,
+            Step::Plan => Step::Answer,
+            Step::Answer | Step::All => Step::All,
+        };
+        if step == Step::Plan {
+            state.answer.with_untracked(|_| ());
+        }
         state.step.set(step);
         if step < Step::All {
             go_on(state);

@@ -21,6 +21,8 @@ const SETTLE: Duration = Duration::from_millis(60);
 pub(super) enum Step {
     /// The controls, which need no plan.
     Controls,
+    /// The plan is computed, and nothing new is shown.
+    Plan,
     /// The verdict and the figures.
     Answer,
     /// Everything.
