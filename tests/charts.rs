@@ -6,8 +6,8 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use coreml_planner::chart::{
-    BarSeries, Bars, Chart, Dot, Frame, Guide, Ink, Limit, LimitKind, Line, LinePoint, Lines, Measure, Panel, Part,
-    Scale, Scatter, Span, Stack, bars, lines, scatter, stack,
+    BarSeries, Bars, Chart, Dot, Frame, Guide, Ink, Limit, LimitKind, Line, LinePoint, Lines, Look, Measure, Panel,
+    Part, Scale, Scatter, Span, Stack, bars, lines, scatter, stack,
 };
 
 fn frame(id: &str, width: u32) -> Frame {
@@ -132,6 +132,7 @@ fn example_scatter(guide: Guide, scale: Scale) -> Scatter {
     let dot = |name: &str, ink, x: f64, y: f64| Dot {
         name: name.to_owned(),
         ink,
+        look: Look::default(),
         x: span(x, x, x, "GB"),
         y: span(y * 0.8, y, y * 1.25, "tok/s"),
     };

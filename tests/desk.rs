@@ -38,6 +38,24 @@ fn what_binds_is_said_for_every_function_with_its_roofline() {
 }
 
 #[test]
+fn the_frontier_has_a_mark_to_press_for_every_plan_with_a_speed() {
+    for preset in ["llama-3.2-1b", "resnet-50"] {
+        let drawn = panel("frontier", &asked(preset, ""));
+        let n_marks = drawn.matches("class=\"mark\"").count();
+        assert!(n_marks > 10, "{preset}: {n_marks}");
+        assert_eq!(drawn.matches("data-press=\"pick\"").count(), n_marks, "{preset}");
+        assert_eq!(drawn.matches("class=\"picked\"").count(), 1, "{preset}");
+        let all = panel("frontier", &Asked { everything: true, ..asked(preset, "") });
+        assert!(all.matches("class=\"mark\"").count() > n_marks, "{preset}");
+        assert!(
+            drawn.contains("quality: the weights are not compressed") && drawn.contains("quality: no published data")
+        );
+    }
+    // ResNet-50 has published pairs of its own.
+    assert!(panel("frontier", &asked("resnet-50", "")).contains("ImageNet top-1 accuracy"));
+}
+
+#[test]
 fn forms_with_hostile_words_are_answered_with_text() {
     let hostile = "%22%3E%3Cimg%20src%3Dx%3E";
     for (name, field) in

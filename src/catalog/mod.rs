@@ -45,6 +45,15 @@ static GLOSSARY: LazyLock<Glossary> = LazyLock::new(|| postcard::from_bytes(PACK
 static PACKED_LESSONS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/lessons.bin"));
 static LESSONS: LazyLock<Lessons> = LazyLock::new(|| postcard::from_bytes(PACKED_LESSONS).unwrap_or_default());
 
+static QUALITY: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/quality.csv"));
+
+/// The published effects of compression on answers, as the file has them, for [`crate::report::quality::pairs`]. Whoever
+/// never asks for them does not link them.
+#[must_use]
+pub fn published_quality() -> &'static str {
+    std::str::from_utf8(QUALITY).unwrap_or_default()
+}
+
 impl Glossary {
     /// The terms of this build. Whoever never asks for them does not link them.
     #[must_use]

@@ -167,9 +167,12 @@ fn main() {
     println!("cargo::rerun-if-changed=assets/words/glossary.toml");
     let glossary = pack_glossary(Path::new("assets/words/glossary.toml")).map_err(|problem| vec![problem]);
     println!("cargo::rerun-if-changed=assets/words/lessons.toml");
+    // Read when it is asked for, by the reader of the tool's own file.
+    let quality = PathBuf::from("assets/data/quality.csv");
+    let quality = fs::read(&quality).map_err(|error| vec![Problem { file: quality, line: 0, what: error.to_string() }]);
     let lessons = pack_lessons(Path::new("assets/words/lessons.toml")).map_err(|problem| vec![problem]);
-    match pack(Path::new("assets/data")).and_then(|packed| Ok((packed, recipes?, glossary?, lessons?))) {
-        Ok((packed, recipes, glossary, lessons)) => {
+    match pack(Path::new("assets/data")).and_then(|packed| Ok((packed, recipes?, glossary?, lessons?, quality?))) {
+        Ok((packed, recipes, glossary, lessons, quality)) => {
             let folder = PathBuf::from(std::env::var_os("OUT_DIR").unwrap_or_default());
             let files = [
                 ("catalog.bin", packed.catalog),
@@ -179,6 +182,7 @@ fn main() {
                 ("recipes.bin", recipes),
                 ("glossary.bin", glossary),
                 ("lessons.bin", lessons),
+                ("quality.csv", quality),
             ];
             for (name, bytes) in files {
                 let out = folder.join(name);

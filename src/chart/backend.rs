@@ -83,9 +83,11 @@ pub(super) enum Role {
     Chosen,
     Frontier,
     OnBar,
+    Ring,
+    Picked,
 }
 
-const ROLES: [Role; 17] = [
+const ROLES: [Role; 19] = [
     Role::Bar,
     Role::Band,
     Role::Curve,
@@ -103,6 +105,8 @@ const ROLES: [Role; 17] = [
     Role::Chosen,
     Role::Frontier,
     Role::OnBar,
+    Role::Ring,
+    Role::Picked,
 ];
 
 impl Role {
@@ -125,6 +129,8 @@ impl Role {
             Self::Chosen => "chosen",
             Self::Frontier => "frontier",
             Self::OnBar => "on-bar",
+            Self::Ring => "ring",
+            Self::Picked => "picked",
         }
     }
 }

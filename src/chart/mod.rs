@@ -22,7 +22,7 @@ pub use axis::{Measure, Scale};
 pub use backend::{Ink, text_width};
 pub use bars::{BarSeries, Bars, Panel, bars};
 pub use lines::{Line, LinePoint, Lines, lines};
-pub use scatter::{Dot, Guide, Scatter, scatter};
+pub use scatter::{Dot, Guide, Look, Naming, Scatter, Shape, scatter};
 pub use stack::{Part, Stack, stack};
 pub use treemap::{Leads, Tile, treemap};
 
@@ -117,6 +117,8 @@ pub struct Mark {
     pub label: String,
     /// Its value in words.
     pub text: String,
+    /// What a press on it plans, as [`crate::scenario::Pick::id`]; empty where it is only read.
+    pub pick: String,
 }
 
 /// Rows of text under a head; the first cell of a row names it.

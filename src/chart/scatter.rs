@@ -1,6 +1,6 @@
 //! Labelled points: size against speed, predicted against measured.
 
-use plotters::element::{Circle, PathElement};
+use plotters::element::{Circle, PathElement, Polygon};
 use plotters::style::text_anchor::{HPos, VPos};
 
 use super::axis::{Axis, Measure};
@@ -40,10 +40,46 @@ pub struct Dot {
     pub name: String,
     /// Its colour.
     pub ink: Ink,
+    /// What says more than the colour.
+    pub look: Look,
     /// Where it stands, with its range.
     pub x: Span,
     /// Where it stands, with its range.
     pub y: Span,
+}
+
+/// How a point is drawn, besides its colour.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Look {
+    /// Its outline.
+    pub shape: Shape,
+    /// Only the outline is drawn.
+    pub hollow: bool,
+    /// It is the one that is chosen: a circle goes round it.
+    pub picked: bool,
+    /// Where its name stands.
+    pub naming: Naming,
+}
+
+/// The outline of a point.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the names of the outlines")]
+pub enum Shape {
+    #[default]
+    Disc,
+    Square,
+    Diamond,
+    Triangle,
+}
+
+/// Where the name of a point stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Naming {
+    /// Beside it, where there is room.
+    #[default]
+    Beside,
+    /// In its mark and in the table alone.
+    Listed,
 }
 
 /// A line through the points.
@@ -107,21 +143,42 @@ pub fn scatter(frame: &Frame, data: &Scatter) -> Chart {
                 plot.draw_series([PathElement::new(vec![(dot.x.value, dot.y.low), (dot.x.value, dot.y.high)], ink)])?;
             }
             let at = (dot.x.value, dot.y.value);
-            plot.draw_series([Circle::new(at, 4 * FINE, fill(Role::Dot, dot.ink))])?;
             let (px, py) = plot.backend_coord(&at);
-            places.push((px / FINE, py / FINE, dot.name.as_str()));
+            point(root, (px, py), dot)?;
+            let name = if dot.look.naming == Naming::Beside { dot.name.as_str() } else { "" };
+            places.push((px / FINE, py / FINE, name));
             let reach = 12 * FINE;
             let text = format!("{}; {}", dot.x.text, dot.y.text);
             marks.push(mark((px - reach, py - reach), (px + reach, py + reach), dot.name.clone(), text));
         }
         // Of so many points the names would be a carpet: marks and table have them.
-        if places.len() > NAMED { Ok(()) } else { label(root, inner, &places, levels) }
+        if places.iter().filter(|(_, _, name)| !name.is_empty()).count() > NAMED {
+            Ok(())
+        } else {
+            label(root, inner, &places, levels)
+        }
     });
     chart.marks = marks;
     let head = vec![data.subject.clone(), data.x.name.clone(), data.y.name.clone()];
     let rows = data.dots.iter().map(|dot| vec![dot.name.clone(), dot.x.text.clone(), dot.y.text.clone()]);
     chart.table = Table { rows: rows.collect(), head };
     chart
+}
+
+/// The point itself, in fine units.
+fn point(root: &Area, (x, y): (i32, i32), dot: &Dot) -> Drawn {
+    if dot.look.picked {
+        root.draw(&Circle::new((x, y), 9 * FINE, stroke(Role::Picked, Ink::Plain)))?;
+    }
+    let style = fill(if dot.look.hollow { Role::Ring } else { Role::Dot }, dot.ink);
+    let corners: &[(i32, i32)] = match dot.look.shape {
+        Shape::Disc => return root.draw(&Circle::new((x, y), 4 * FINE, style)),
+        Shape::Square => &[(-36, -36), (36, -36), (36, 36), (-36, 36)],
+        Shape::Diamond => &[(0, -54), (54, 0), (0, 54), (-54, 0)],
+        Shape::Triangle => &[(0, -50), (50, 38), (-50, 38)],
+    };
+    let corners: Vec<(i32, i32)> = corners.iter().map(|(dx, dy)| (x + dx, y + dy)).collect();
+    root.draw(&Polygon::new(corners, style))
 }
 
 /// A box in view box units: left, top, right, bottom.
@@ -132,7 +189,7 @@ type Space = (i32, i32, i32, i32);
 fn label(root: &Area, inner: Inner, places: &[(i32, i32, &str)], levels: Vec<Space>) -> Drawn {
     let mut taken = levels;
     taken.extend(places.iter().map(|(x, y, _)| (x - 5, y - 5, x + 5, y + 5)));
-    for (x, y, name) in places {
+    for (x, y, name) in places.iter().filter(|(_, _, name)| !name.is_empty()) {
         let wide = text_width(name, TEXT) as i32;
         let tries = [
             (HPos::Left, 8, 0, (x + 8, y - 7)),

@@ -253,7 +253,7 @@ pub(super) fn draw_levels(
 pub(super) fn mark((x0, y0): (i32, i32), (x1, y1): (i32, i32), label: String, text: String) -> Mark {
     let unit = |fine: i32| f64::from(fine) / f64::from(FINE);
     let (x, y) = (unit(x0.min(x1)), unit(y0.min(y1)));
-    Mark { x, y, w: unit((x1 - x0).abs()), h: unit((y1 - y0).abs()), label, text }
+    Mark { x, y, w: unit((x1 - x0).abs()), h: unit((y1 - y0).abs()), label, text, pick: String::new() }
 }
 
 /// Ticks that fit a length.

@@ -4,7 +4,7 @@
 
 use super::form::Form;
 use crate::{
-    chart::{Dot, Frame, Guide, Ink, Measure, Scale, Scatter, Span, scatter},
+    chart::{Dot, Frame, Guide, Ink, Look, Measure, Scale, Scatter, Span, scatter},
     markup::{Markup, figure, panel, when},
     units::format::{number, thousands},
 };
@@ -133,6 +133,7 @@ fn picture(m: &mut Markup, metric: &str, own: &[&Point<'_>], width: u32) {
         name: [point.model, " ", point.compression, ", ", point.chip, " ", point.unit, " (", point.runtime, ")"]
             .concat(),
         ink: if point.is_inside { Ink::Series1 } else { Ink::Series3 },
+        look: Look::default(),
         x: one(point.measured, format!("measured {} {unit}", number(point.measured))),
         y: one(
             point.predicted,

@@ -9,6 +9,7 @@ mod compare;
 mod evidence;
 mod find;
 mod form;
+mod frontier;
 mod lesson;
 mod measured;
 mod panel;

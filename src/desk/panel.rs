@@ -1,6 +1,6 @@
 //! The panels, by name.
 
-use super::{accuracy, compare, evidence, find, lesson, measured, roofline, take, words};
+use super::{accuracy, compare, evidence, find, frontier, lesson, measured, roofline, take, words};
 use crate::{
     format::Package,
     markup,
@@ -70,6 +70,7 @@ pub(super) fn draw(
         "memory" => markup::memory(view, asked.width),
         "limits" => markup::limits(view),
         "variants" => variants(details, asked),
+        "frontier" => frontier::draw(scenario, package, details, asked.everything, asked.width)?,
         "context" => context(scenario, view, asked.width),
         "placement" => markup::placement(details),
         "known" => markup::known(details),

@@ -5,7 +5,7 @@
 //! fitted laws. Invariant: what is not known is not drawn.
 
 use crate::{
-    chart::{Dot, Frame, Guide, Ink, Measure, Scale, Scatter, Span, scatter},
+    chart::{Dot, Frame, Guide, Ink, Look, Measure, Scale, Scatter, Span, scatter},
     estimate::Subject,
     format::Package,
     machine::{Engine, Machine, Unit},
@@ -157,6 +157,7 @@ fn roof(
     let dot = |name: String, ink: Ink, intensity: f64, more: &str| Dot {
         name,
         ink,
+        look: Look::default(),
         x: one(intensity, format!("{} FLOP a byte", number(intensity))),
         y: one(attainable(intensity) / 1e12, format!("at most {} TFLOPS{more}", number(attainable(intensity) / 1e12))),
     };

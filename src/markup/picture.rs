@@ -1,6 +1,6 @@
 //! A chart on the page: the picture, its marks for pointer and keyboard, its legend, and the same as a table.
 
-use super::Markup;
+use super::{ABSENT, Markup};
 use crate::{
     chart::{Chart, Table},
     units::decimal,
@@ -20,9 +20,15 @@ pub fn figure(m: &mut Markup, name: &str, chart: &Chart) {
             ];
             m.put("svg", &marks, |m| {
                 for (idx, mark) in chart.marks.iter().enumerate() {
+                    let (role, press, pick) = match &*mark.pick {
+                        "" => ("img", ABSENT, ABSENT),
+                        pick => ("button", "pick", pick),
+                    };
                     let attributes = [
                         ("class", "mark"),
-                        ("role", "img"),
+                        ("role", role),
+                        ("data-press", press),
+                        ("data-pick", pick),
                         ("x", &*decimal::plain(mark.x)),
                         ("y", &*decimal::plain(mark.y)),
                         ("width", &*decimal::plain(mark.w)),

@@ -40,7 +40,7 @@ const fn region(panel: &'static str, tab: &'static str) -> Region {
 }
 
 /// Every place of a panel, in order.
-pub const REGIONS: [Region; 21] = [
+pub const REGIONS: [Region; 22] = [
     Region { panel: "lesson", tab: None },
     Region { panel: "verdict", tab: None },
     Region { panel: "figures", tab: None },
@@ -49,6 +49,7 @@ pub const REGIONS: [Region; 21] = [
     region("limits", "memory"),
     region("memory", "memory"),
     region("variants", "speed"),
+    region("frontier", "speed"),
     region("context", "speed"),
     region("roofline", "speed"),
     region("placement", "where"),
@@ -65,10 +66,11 @@ pub const REGIONS: [Region; 21] = [
 ];
 
 /// The panels that the worker draws, whatever the model is.
-pub const DRAWN_BY_WORKER: [&str; 14] = [
+pub const DRAWN_BY_WORKER: [&str; 15] = [
     "lesson",
     "memory",
     "variants",
+    "frontier",
     "context",
     "roofline",
     "placement",

@@ -13,6 +13,7 @@ use crate::{
 
 use super::{
     answer::{Answer, Cell, Chosen, keeps_quality},
+    frontier::{self, PlanPoint},
     view::{Line, percents},
     words,
 };
@@ -26,6 +27,8 @@ pub struct Details {
     pub placement: Vec<FunctionView>,
     /// Bundle size and speed by variant, at the picked cell's units where the variant has them.
     pub series: Vec<SeriesRow>,
+    /// Every cell of the matrix by size and speed; those of one variant that are alike stand once.
+    pub points: Vec<PlanPoint>,
     /// Whether the speed of the series is tokens a second; otherwise it is the time of one run.
     pub writes_tokens: bool,
     /// What the speed of the series is called.
@@ -91,6 +94,7 @@ pub fn details(chosen: &Chosen, machine: &Machine, answer: &Answer, functions: &
         picked_name: format!("{} on {}", cell.label(), words::on_units(cell.units)),
         placement: placement(cell, functions),
         series: series(answer, cell),
+        points: frontier::points(answer),
         writes_tokens,
         speed_name: if writes_tokens { "decode speed" } else { "time of one run" },
         chip: chip(machine),

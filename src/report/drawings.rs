@@ -172,7 +172,8 @@ fn point((context, figure): &SpeedAt) -> LinePoint {
 }
 
 /// The number at a tick: ticks are round, so trailing zeros say nothing.
-fn tick(value: f64) -> String {
+#[must_use]
+pub fn tick(value: f64) -> String {
     let text = number(value);
     if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
 }

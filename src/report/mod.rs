@@ -11,6 +11,7 @@ pub mod devices;
 pub mod drawings;
 pub mod evidence;
 pub mod find;
+pub mod frontier;
 pub mod inspect;
 pub mod inspection;
 pub mod page;

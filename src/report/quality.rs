@@ -13,6 +13,8 @@ use crate::{
     variant::{Compression, GgufType, Precision, ScaleScope, TableScope, Variant},
 };
 
+const NOT_COMPRESSED: &str = "the weights are not compressed";
+
 /// The quality column of one variant.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct QualityDocument {
@@ -148,7 +150,7 @@ fn size_class(billions: Option<f64>) -> &'static str {
 pub fn quality(pairs: &[Pair], variant: &Variant, arch: Option<&Arch>) -> QualityDocument {
     let is_plain = variant.compression == Compression::None || variant.compression == Compression::Gguf(GgufType::F16);
     if is_plain && variant.precision != Precision::W8A8 {
-        return QualityDocument { published: Vec::new(), note: Some("the weights are not compressed") };
+        return QualityDocument { published: Vec::new(), note: Some(NOT_COMPRESSED) };
     }
     let none = QualityDocument { published: Vec::new(), note: Some("no published data") };
     let Some((method, bits, group)) = wanted(variant) else { return none };
@@ -173,4 +175,48 @@ pub fn quality(pairs: &[Pair], variant: &Variant, arch: Option<&Arch>) -> Qualit
     }
     published.sort_by_key(|own| !own.same_group);
     QualityDocument { published, note: None }
+}
+
+/// What there is to say about the answers of one variant, for a picture.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Risk {
+    /// The weights are not compressed.
+    Plain,
+    /// The worst published change is at most [`LITTLE_PERCENT`].
+    Little(String),
+    /// The worst published change is more than that.
+    Marked(String),
+    /// Nobody published one that can be compared.
+    NoData,
+}
+
+/// Where a change of a measure begins to count as marked, in percent of the plain model's value. A mark on the picture, not
+/// a law: the pair itself stands beside it.
+pub const LITTLE_PERCENT: f64 = 5.0;
+
+/// The worst published pair of a variant (decibels have no percent, so they are left out): of the same group where there are such, without training where there are such.
+#[must_use]
+pub fn risk(document: &QualityDocument) -> Risk {
+    if document.published.is_empty() {
+        return if document.note == Some(NOT_COMPRESSED) { Risk::Plain } else { Risk::NoData };
+    }
+    let mut pairs: Vec<&Published> =
+        document.published.iter().filter(|own| own.plain > 0.0 && !own.measure.ends_with("dB")).collect();
+    for wanted in [|own: &Published| own.same_group, |own: &Published| own.training == "none"] {
+        if pairs.iter().any(|own| wanted(own)) {
+            pairs.retain(|own| wanted(own));
+        }
+    }
+    let change = |own: &Published| (own.compressed / own.plain - 1.0) * 100.0;
+    let Some(worst) = pairs.iter().max_by(|a, b| change(a).abs().total_cmp(&change(b).abs())) else {
+        return Risk::NoData;
+    };
+    let of = if pairs.len() == 1 { "one published pair".to_owned() } else { format!("worst of {}", pairs.len()) };
+    let group = if worst.same_group { "" } else { ", of another group size" };
+    let percent = change(worst);
+    let text = format!(
+        "{percent:+.1} % {} for {}, {} instead of {} ({of}{group})",
+        worst.measure, worst.model, worst.compressed, worst.plain
+    );
+    if percent.abs() <= LITTLE_PERCENT { Risk::Little(text) } else { Risk::Marked(text) }
 }

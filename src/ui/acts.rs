@@ -49,7 +49,7 @@ fn act(state: State, event: &Event) {
                 slide(state, &slid);
             }
         }
-        "keydown" => step(event.unchecked_ref()),
+        "keydown" => step(state, event.unchecked_ref()),
         "pointerover" | "focusin" => point(event),
         _ => drag(state, event.unchecked_ref()),
     }
@@ -274,12 +274,16 @@ fn put(state: State, id: &str, tokens: u32) {
     }
 }
 
-/// Arrow keys move the focus from mark to mark of a chart.
-fn step(event: &KeyboardEvent) {
+/// Arrow keys move the focus from mark to mark of a chart; a shape hears no click of the keyboard, so it is pressed here.
+fn step(state: State, event: &KeyboardEvent) {
     let Some(mark) = source(event, ".mark") else { return };
     let next = match event.key().as_str() {
         "ArrowRight" | "ArrowDown" => mark.next_element_sibling(),
         "ArrowLeft" | "ArrowUp" => mark.previous_element_sibling(),
+        "Enter" | " " => {
+            event.prevent_default();
+            return press(state, event, &mark);
+        }
         _ => return,
     };
     event.prevent_default();

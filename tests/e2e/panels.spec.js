@@ -41,6 +41,22 @@ test("every part of the page has something in it, and axe objects to none", asyn
   clean();
 });
 
+test("a mark of speed against size is reached by keyboard, read and planned", async ({ page }) => {
+  const clean = await open(page, "#v=1&t=speed");
+  const figure = page.locator('figure[data-name="frontier"]');
+  const marks = figure.locator(".mark");
+  await marks.first().focus();
+  await page.keyboard.press("ArrowRight");
+  await expect(marks.nth(1)).toBeFocused();
+  await expect(figure.locator(".chart-readout")).toContainText("quality:");
+  const pick = await marks.nth(1).getAttribute("data-pick");
+  await page.keyboard.press("Enter");
+  await expect(page.locator(`button.cell[data-pick="${pick}"]`)).toHaveAttribute("aria-pressed", "true");
+  await expect(marks.nth(1)).toBeFocused();
+  await accessible(page);
+  clean();
+});
+
 test("the largest model that fits is found, and opens as a plan", async ({ page }) => {
   const clean = await open(page, "#v=1&d=iphone-13&t=find");
   const found = page.locator("#r-find");

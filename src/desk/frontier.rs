@@ -1,0 +1,248 @@
+//! Speed against size: every plan of the matrix as a mark, and the frontier that nothing beats in both.
+//!
+//! Colour says the unit that does most of the work, the outline says what is published about quality, a hollow mark does not
+//! fit. Each of them is in words in the mark's value and in the table. A press on a mark plans it.
+
+use crate::{
+    catalog::published_quality,
+    chart::{Dot, Frame, Guide, Ink, Key, Look, Measure, Naming, Scale, Scatter, Shape, Span, scatter},
+    estimate::Status,
+    format::Package,
+    machine::Unit,
+    markup::{Markup, figure, panel},
+    report::{
+        answer,
+        details::Details,
+        drawings::tick,
+        frontier::{Better, PlanPoint, frontier},
+        quality::{self, LITTLE_PERCENT, Risk},
+        words,
+    },
+    scenario::Scenario,
+    units::{
+        Bytes, Quantity, Seconds, TokensPerSec,
+        format::{seconds, si_bytes, tokens},
+    },
+};
+
+/// Speeds further apart than this are drawn in equal factors.
+const WIDE: f64 = 12.0;
+
+pub(super) fn draw(
+    scenario: &Scenario,
+    package: Option<&Package>,
+    details: &Details,
+    everything: bool,
+    width: u32,
+) -> Result<String, String> {
+    let chosen = answer::choose(scenario, package).map_err(|error| error.to_string())?;
+    let arch = chosen.preset.map(|preset| &preset.arch);
+    let pairs = quality::pairs(published_quality());
+    let is_wanted = |point: &&PlanPoint| everything || point.keeps_quality || point.is_picked;
+    let wanted: Vec<&PlanPoint> = details.points.iter().filter(is_wanted).collect();
+    let shown: Vec<&PlanPoint> = wanted.iter().copied().filter(|point| point.speed.is_some()).collect();
+    let mut m = Markup::new();
+    let note = "Every plan of the matrix: its package against its speed. Press a mark to plan it. The dashed line joins those that nothing beats in both.";
+    if shown.is_empty() {
+        panel(&mut m, "frontier-panel", "Speed against size", note, |m| {
+            m.say("p", &[], "No data: nothing here has a predicted speed.");
+        });
+        return Ok(m.done());
+    }
+    let better = if details.writes_tokens { Better::More } else { Better::Less };
+    let best = frontier(&shown, better);
+    let risks: Vec<Risk> =
+        shown.iter().map(|point| quality::risk(&quality::quality(&pairs, point.variant(), arch))).collect();
+    let dots = shown.iter().zip(&risks).enumerate().map(|(idx, (point, risk))| dot(point, risk, best.contains(&idx)));
+    let data = Scatter {
+        subject: "plan".to_owned(),
+        x: size(&shown),
+        y: speed(&shown, better),
+        dots: dots.collect(),
+        guide: Guide::Through(best.clone()),
+        x_limits: Vec::new(),
+        y_limits: Vec::new(),
+    };
+    let said = sentence(&shown, &best, better);
+    let frame = Frame {
+        id: "frontier".to_owned(),
+        title: "Speed against size of every plan".to_owned(),
+        description: said.clone(),
+        width,
+    };
+    let mut chart = scatter(&frame, &data);
+    chart.table.head.extend(["fit", "frontier", "published effect on quality"].map(str::to_owned));
+    for (idx, ((mark, row), (point, risk))) in
+        chart.marks.iter_mut().zip(&mut chart.table.rows).zip(shown.iter().zip(&risks)).enumerate()
+    {
+        let fit = words::status(point.status);
+        mark.pick = point.pick.id();
+        mark.text = [&*mark.text, "; ", fit, "; quality: ", of_risk(risk)].concat();
+        let on = if best.contains(&idx) { "on it" } else { "" };
+        row.extend([fit, on, of_risk(risk)].map(str::to_owned));
+    }
+    for point in wanted.iter().filter(|point| point.speed.is_none()) {
+        chart.table.rows.push(without(point));
+    }
+    chart.keys = keys(&shown, &risks);
+    panel(&mut m, "frontier-panel", "Speed against size", note, |m| {
+        m.say("p", &[("class", "found-answer")], &said);
+        m.say("p", &[], standing(&shown, &best));
+        figure(m, "frontier", &chart);
+        let n_without = wanted.len() - shown.len();
+        if n_without > 0 {
+            let text = format!("{n_without} plans have no predicted speed: they stand at the end of the table.");
+            m.say("p", &[("class", "hint")], &text);
+        }
+        m.say("p", &[("class", "hint")], QUALITY);
+    });
+    Ok(m.done())
+}
+
+const QUALITY: &str = "Quality is not predicted. Where somebody has published what a method with these bits did to a model \
+                       of this kind, the mark has the worst of it; your model can do better or worse. Measure it on your own data.";
+
+fn of_risk(risk: &Risk) -> &str {
+    match risk {
+        Risk::Plain => "the weights are not compressed",
+        Risk::Little(text) | Risk::Marked(text) => text,
+        Risk::NoData => "no published data",
+    }
+}
+
+fn shape(risk: &Risk) -> Shape {
+    match risk {
+        Risk::Plain => Shape::Disc,
+        Risk::Little(_) => Shape::Square,
+        Risk::Marked(_) => Shape::Triangle,
+        Risk::NoData => Shape::Diamond,
+    }
+}
+
+fn does_not_fit(point: &PlanPoint) -> bool {
+    point.status == Status::Fails
+}
+
+fn ink(unit: Option<Unit>) -> Ink {
+    match unit {
+        Some(Unit::Ane) => Ink::NeuralEngine,
+        Some(Unit::Gpu) => Ink::Gpu,
+        Some(Unit::Cpu) => Ink::Cpu,
+        None => Ink::Plain,
+    }
+}
+
+fn dot(point: &PlanPoint, risk: &Risk, is_best: bool) -> Dot {
+    let (value, low, high) = point.speed.unwrap_or_default();
+    let is_named = is_best || point.is_picked;
+    // The ranges of all of them would be a thicket: the others say theirs in words.
+    let (low, high) = if is_named { (low, high) } else { (value, value) };
+    let (size, _, _) = point.bundle;
+    Dot {
+        name: [&*point.label, ", ", &point.units].concat(),
+        ink: ink(point.unit),
+        look: Look {
+            shape: shape(risk),
+            hollow: does_not_fit(point),
+            picked: point.is_picked,
+            naming: if is_named { Naming::Beside } else { Naming::Listed },
+        },
+        x: Span { value: size, low: size, high: size, text: point.bundle_text.clone() },
+        y: Span { value, low, high, text: point.speed_text.clone() },
+    }
+}
+
+fn size(shown: &[&PlanPoint]) -> Measure {
+    let largest = shown.iter().map(|point| point.bundle.0).fold(0.0, f64::max);
+    if largest >= 0.5e9 {
+        Measure { name: "bundle, GB".to_owned(), scale: Scale::Linear, unit: 1e9, tick: |value| tick(value / 1e9) }
+    } else {
+        Measure { name: "bundle, MB".to_owned(), scale: Scale::Linear, unit: 1e6, tick: |value| tick(value / 1e6) }
+    }
+}
+
+fn speed(shown: &[&PlanPoint], better: Better) -> Measure {
+    let all = shown.iter().filter_map(|point| point.speed).map(|speed| speed.0).filter(|speed| *speed > 0.0);
+    let (least, most) =
+        all.fold((f64::INFINITY, 0.0), |(least, most): (f64, f64), own| (least.min(own), most.max(own)));
+    let scale = if most > WIDE * least { Scale::Log } else { Scale::Linear };
+    match better {
+        Better::More => Measure { name: "decode, tok/s: higher is better".to_owned(), scale, unit: 1.0, tick },
+        Better::Less if most >= 1.0 => {
+            Measure { name: "one run, s: lower is better".to_owned(), scale, unit: 1.0, tick }
+        }
+        Better::Less => Measure {
+            name: "one run, ms: lower is better".to_owned(),
+            scale,
+            unit: 1e-3,
+            tick: |value| tick(value * 1e3),
+        },
+    }
+}
+
+/// What the picture shows, in a sentence or two.
+fn sentence(shown: &[&PlanPoint], best: &[usize], better: Better) -> String {
+    let ends = best.first().zip(best.last()).and_then(|(first, last)| shown.get(*first).zip(shown.get(*last)));
+    let Some((smallest, fastest)) = ends else {
+        return "None of these plans fits this device.".to_owned();
+    };
+    let name = |point: &PlanPoint| {
+        let (speed, _, _) = point.speed.unwrap_or_default();
+        let speed = match better {
+            Better::More => tokens(TokensPerSec::of(speed)),
+            Better::Less => seconds(Seconds::of(speed)),
+        };
+        let size = si_bytes(Bytes::of(point.bundle.0));
+        [&*point.label, " on ", &point.units, " (", &size, ", about ", &speed, ")"].concat()
+    };
+    if best.len() == 1 {
+        return ["Smallest and fastest that fits: ", &*name(smallest), "."].concat();
+    }
+    ["Smallest that fits: ", &*name(smallest), ". Fastest: ", &name(fastest), "."].concat()
+}
+
+/// Where the picked plan stands.
+fn standing(shown: &[&PlanPoint], best: &[usize]) -> &'static str {
+    let at = shown.iter().position(|point| point.is_picked);
+    match (at.is_some_and(|at| best.contains(&at)), at.and_then(|at| shown.get(at)).map(|point| does_not_fit(point))) {
+        (true, _) => "Your plan is on the dashed line: nothing that fits is both smaller and faster.",
+        (false, Some(true)) => "Your plan does not fit.",
+        (false, Some(false)) => "Your plan is not on the dashed line: another one that fits is no larger and faster.",
+        (false, None) => "",
+    }
+}
+
+fn without(point: &PlanPoint) -> Vec<String> {
+    let name = [&*point.label, ", ", &point.units].concat();
+    let speed = ["no data: ", &point.speed_text].concat();
+    vec![name, point.bundle_text.clone(), speed, words::status(point.status).to_owned(), String::new(), String::new()]
+}
+
+/// The legend: only what is there to see.
+fn keys(shown: &[&PlanPoint], risks: &[Risk]) -> Vec<Key> {
+    let mut keys = Vec::new();
+    for unit in Unit::EVERY {
+        if shown.iter().any(|point| point.unit == Some(unit)) {
+            let name = ["colour: mostly ", unit.name()].concat();
+            keys.push(Key { class: ink(Some(unit)).class(), name });
+        }
+    }
+    let shapes = [
+        (Shape::Disc, "shape-disc", "disc: weights not compressed".to_owned()),
+        (Shape::Square, "shape-square", format!("square: published change of quality up to {LITTLE_PERCENT} %")),
+        (Shape::Triangle, "shape-triangle", format!("triangle: published change over {LITTLE_PERCENT} %")),
+        (Shape::Diamond, "shape-diamond", "diamond: no published data on quality".to_owned()),
+    ];
+    for (wanted, class, name) in shapes {
+        if risks.iter().any(|risk| shape(risk) == wanted) {
+            keys.push(Key { class, name });
+        }
+    }
+    if shown.iter().any(|point| does_not_fit(point)) {
+        keys.push(Key { class: "shape-hollow", name: "hollow: does not fit".to_owned() });
+    }
+    if shown.iter().any(|point| point.is_picked) {
+        keys.push(Key { class: "shape-picked", name: "ringed: your plan".to_owned() });
+    }
+    keys
+}
