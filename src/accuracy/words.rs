@@ -30,7 +30,26 @@ fn plain(word: &str) -> String {
 
 pub(super) fn asked(row: &Row) -> Result<Asked, Skip> {
     let word = plain(&row.metric);
-    let metric = match word.as_str() {
+    // A unit at the end says nothing that the column of units does not.
+    let units = ["_ms", "_us", "_s", "_mb", "_gb", "_mib", "_gib", "_w", "_mw", "_j", "_mj"];
+    let bare = units.iter().find_map(|unit| word.strip_suffix(unit)).unwrap_or(&word);
+    let counts_tokens = row.unit.to_ascii_lowercase().contains("tok") || row.unit.eq_ignore_ascii_case("t/s");
+    let metric = match bare {
+        "tokens_per_second"
+        | "tokens_per_sec"
+        | "tokens_sec"
+        | "tokens"
+        | "tok"
+        | "tps"
+        | "tok_per"
+        | "tok_per_s"
+        | "eval_rate"
+        | "eval_speed"
+        | "generation_rate"
+        | "generation_speed"
+        | "output_tokens_per_second" => Metric::Decode,
+        "prompt_eval_rate" | "prompt_rate" | "prompt_speed" | "input_tokens_per_second" => Metric::Prefill,
+        "throughput" if counts_tokens => Metric::Decode,
         "decode" | "decode_latency" | "decode_tps" | "decode_tok_s" | "decode_speed" | "generation" | "generate"
         | "token_generation" | "tg" | "eval" | "tpot" | "decode_time" => Metric::Decode,
         "prefill" | "prefill_tps" | "prefill_tok_s" | "prefill_speed" | "prompt" | "prompt_processing"
@@ -92,11 +111,12 @@ pub(super) fn runtime(word: &str, model: &str) -> Result<Runtime, Skip> {
     let model = model.to_ascii_lowercase();
     match letters.as_str() {
         "coreml" | "executorchcoreml" | "coremltools" | "coremlswift" | "coremlane" | "coremlgpu" | "anemll"
-        | "coremlllm" => Ok(Runtime::CoreMl),
-        "mlx" | "mlxlm" | "mlxswift" | "mlxvlm" | "mlxpython" | "lmstudiomlx" | "mlxswiftlm" => Ok(Runtime::Mlx),
-        "llamacpp" | "ggml" | "ollama" | "llamabench" | "gguf" | "llamacppmetal" | "lmstudiogguf" | "llamaccp" => {
-            Ok(Runtime::LlamaCpp)
-        }
+        | "coremlllm" | "whisperkit" | "argmax" | "argmaxwhisperkit" | "swifttransformers" | "fluidaudio"
+        | "coremlstateful" => Ok(Runtime::CoreMl),
+        "mlx" | "mlxlm" | "mlxswift" | "mlxvlm" | "mlxpython" | "lmstudiomlx" | "mlxswiftlm" | "mlxengine"
+        | "mlxserver" => Ok(Runtime::Mlx),
+        "llamacpp" | "ggml" | "ollama" | "llamabench" | "gguf" | "llamacppmetal" | "lmstudiogguf" | "llamaccp"
+        | "llamafile" | "koboldcpp" | "llamacppserver" | "llamacpppython" => Ok(Runtime::LlamaCpp),
         "na" | "" if model.contains("gguf") => Ok(Runtime::LlamaCpp),
         "na" | "" if model.contains("mlx") => Ok(Runtime::Mlx),
         "na" | "" if model.contains("mlpackage") || model.contains("mlmodel") => Ok(Runtime::CoreMl),
