@@ -116,9 +116,15 @@ fn core(text: &str) -> Option<Format> {
         let compression = Compression::Linear { bits: 8, scope: ScaleScope::PerChannel };
         return own(Precision::W8A8, compression, 1.0);
     }
+    let percent = before(text, "%").filter(|percent| (1.0..100.0).contains(percent)).map(|percent| percent as u32);
+    let is_sparse = has(&["sparse", "prun"]);
+    let is_palettized = has(&["lut", "pal"]);
+    if let (true, true, Some(percent), Some(bits)) = (is_sparse, is_palettized, percent, bits) {
+        return own(fp16, Compression::SparsePalettized { percent, bits: bits as u32 }, 1.0);
+    }
     if is_mixed
         || has(&["palett", "lut", "kmeans", "k-means", "sensitive"])
-        || is_plain && bits.is_some_and(|bits| bits < 16.0) && !has(&["sparse", "prun"])
+        || is_plain && bits.is_some_and(|bits| bits < 16.0) && !is_sparse
     {
         for (form, bits, vector) in [("2x64", 6, 2), ("2x16", 4, 2), ("4x64", 6, 4), ("4x16", 4, 4)] {
             if text.contains(form) {
@@ -134,16 +140,8 @@ fn core(text: &str) -> Option<Format> {
         };
         return own(fp16, Compression::Palettized { bits: whole, scope, vector: 1 }, wanted / f64::from(whole));
     }
-    if has(&["sparse", "prun"]) {
-        let percent = before(text, "%").filter(|percent| (1.0..100.0).contains(percent));
-        if let Some(percent) = percent {
-            let percent = percent as u32;
-            let compression = match bits {
-                Some(bits) if has(&["lut", "pal"]) => Compression::SparsePalettized { percent, bits: bits as u32 },
-                Some(_) | None => Compression::Sparse { percent },
-            };
-            return own(fp16, compression, 1.0);
-        }
+    if let (true, Some(percent)) = (is_sparse, percent) {
+        return own(fp16, Compression::Sparse { percent }, 1.0);
     }
     match bits {
         Some(bits) if bits < 16.0 => {
@@ -213,6 +211,7 @@ mod tests {
         check(Runtime::CoreMl, "fp16", "mixed palettized ~4.5b (~4GB)", "lut4", 1.125);
         check(Runtime::CoreMl, "fp16", "int4 linear per-block-32", "int4-block32", 1.0);
         check(Runtime::CoreMl, "fp16", "sparse 75%", "sparse75", 1.0);
+        check(Runtime::CoreMl, "fp16", "sparse50%+palettized 4b gs16", "sparse50-lut4", 1.0);
         check(Runtime::CoreMl, "fp16", "none (fp32)", "fp16", 1.0);
         check(Runtime::CoreMl, "fp16 act", "palette_6bit", "lut6", 1.0);
         check(Runtime::CoreMl, "W8A8", "W8A8 int8", "w8a8", 1.0);
