@@ -11,6 +11,7 @@ mod compression;
 mod document;
 mod fit;
 mod held_out;
+mod identifiers;
 mod known;
 mod parse;
 mod published;

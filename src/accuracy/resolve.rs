@@ -3,6 +3,7 @@
 use super::{
     case::{Case, Metric, Speed},
     compression::{self, Format, before},
+    identifiers::{Named, product},
     known::{Fallback, Known, key},
     parse::Row,
     words::{self, Asked},
@@ -32,14 +33,25 @@ pub(super) fn skip<T>(why: impl Into<String>) -> Result<T, Skip> {
 /// The device of a row: by name among those with its chip, else any with its chip.
 fn machine_of(row: &Row) -> Result<Machine, Skip> {
     let catalog = Catalog::get();
-    let name = key(&row.device);
+    let named = product(&row.device);
+    let words = match named {
+        Named::Product(words) => words,
+        Named::Unlisted | Named::Plain => row.device.as_str(),
+    };
+    let name = ordinal(words);
     let soc = key(&row.soc).replace("apple", "").replace("bionic", "");
     let by_name = |device: &&Device| {
-        let own = key(&device.name);
+        let own = ordinal(&device.name);
         !name.is_empty() && (own == name || name.contains(&own))
     };
     let soc = match catalog.socs.iter().find(|own| key(&own.id) == soc) {
         Some(soc) => Some(soc),
+        None if named == Named::Unlisted => {
+            return skip(format!(
+                "nobody told the chip of the hardware identifier `{}`: state it in `soc`",
+                row.device
+            ));
+        }
         None => catalog.socs.iter().filter(|soc| name.contains(&key(&soc.id))).max_by_key(|soc| soc.id.len()),
     };
     let cores = before(&row.device, "c").or_else(|| before(&row.device, "-core")).filter(|cores| *cores >= 4.0);
@@ -77,6 +89,12 @@ fn machine_of(row: &Row) -> Result<Machine, Skip> {
         }
     }
     Ok(machine)
+}
+
+/// A device's name as a key, without the word that follows its ordinal: `iPhone SE (3rd generation)` is `iPhone SE 3` to many.
+fn ordinal(name: &str) -> String {
+    let key = key(name);
+    ["st", "nd", "rd", "th"].iter().fold(key, |key, end| key.replace(&format!("{end}generation"), ""))
 }
 
 fn times<Q: Quantity>(figure: Figure<Q>, share: f64) -> Figure<Q> {

@@ -51,9 +51,11 @@ pub(super) fn asked(row: &Row) -> Result<Asked, Skip> {
         "prompt_eval_rate" | "prompt_rate" | "prompt_speed" | "input_tokens_per_second" => Metric::Prefill,
         "throughput" if counts_tokens => Metric::Decode,
         "decode" | "decode_latency" | "decode_tps" | "decode_tok_s" | "decode_speed" | "generation" | "generate"
-        | "token_generation" | "tg" | "eval" | "tpot" | "decode_time" => Metric::Decode,
+        | "token_generation" | "tg" | "eval" | "tpot" | "decode_time" | "tokens_per_second" | "tokens_per_sec"
+        | "tok_s" | "tps" | "generation_tps" | "generation_speed" | "gen_tps" | "eval_rate" => Metric::Decode,
         "prefill" | "prefill_tps" | "prefill_tok_s" | "prefill_speed" | "prompt" | "prompt_processing"
-        | "prompt_eval" | "pp" | "prefill_latency" | "prefill_time" => Metric::Prefill,
+        | "prompt_eval" | "pp" | "prefill_latency" | "prefill_time" | "prompt_tps" | "prompt_speed"
+        | "prompt_eval_rate" => Metric::Prefill,
         "ttft" | "time_to_first_token" | "first_token" | "first_token_latency" => Metric::FirstToken,
         "latency" | "throughput" | "latency_per_layer" | "inference" | "inference_time" | "forward" | "predict"
         | "prediction" | "prediction_time" | "latency_median" | "fps" => Metric::Latency,
@@ -254,6 +256,8 @@ mod tests {
         check("time to first token", Metric::FirstToken);
         check("size-on-disk", Metric::Size);
         check("tg128", Metric::Decode);
+        check("generation tps", Metric::Decode);
+        check("prompt_tps", Metric::Prefill);
         check("encoder latency", Metric::Latency);
         assert_eq!(asked(&row("latency", "sustained live camera")), Ok(Asked::Of(Metric::InApp)));
         assert!(asked(&row("rtfx", "")).is_err());
