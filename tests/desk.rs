@@ -6,7 +6,7 @@ use coreml_planner::{
     catalog::{Catalog, Glossary},
     desk::{Asked, Desk},
     markup::DRAWN_BY_WORKER,
-    scenario::{ModelRef, Scenario, url},
+    scenario::{ModelRef, Pick, Scenario, url},
 };
 
 fn asked(preset: &str, more: &str) -> Asked {
@@ -53,6 +53,40 @@ fn the_frontier_has_a_mark_to_press_for_every_plan_with_a_speed() {
     }
     // ResNet-50 has published pairs of its own.
     assert!(panel("frontier", &asked("resnet-50", "")).contains("ImageNet top-1 accuracy"));
+}
+
+#[test]
+fn a_start_says_what_nobody_has_measured() {
+    let on = |variant: &str, units: &str| {
+        let pick = Pick::from_id(&[variant, "/", units].concat()).unwrap_or_else(|| panic!("{variant}"));
+        let scenario =
+            Scenario { model: ModelRef::Preset("llama-3.2-1b".to_owned()), pick: Some(pick), ..Scenario::default() };
+        panel("start", &Asked { link: url::encode(&scenario), width: 700, ..Asked::default() })
+    };
+    let engine = on("lut4-g16", "cpu-and-ne");
+    assert!(engine.contains("measured rows from") && !engine.contains("no data: how long"), "{engine}");
+    // No measured row says how long Core ML takes to load for the GPU.
+    let gpu = on("lut4-g16", "cpu-and-gpu");
+    assert!(gpu.contains("no data: how long this takes is unknown"), "{gpu}");
+    assert!(gpu.contains("class=\"reference\""), "an unknown step is a line to the end");
+}
+
+#[test]
+fn every_term_that_is_linked_is_in_the_glossary() {
+    let mut linked = std::collections::BTreeSet::new();
+    let mut drawn: Vec<String> = DRAWN_BY_WORKER.iter().map(|name| panel(name, &asked("llama-3.2-1b", ""))).collect();
+    drawn.extend(["figures", "matrix"].map(|name| panel(name, &asked("llama-3.2-1b", ""))));
+    for markup in &drawn {
+        for part in markup.split("data-key=\"word:").skip(1) {
+            linked.insert(part.split('"').next().expect("an end").to_owned());
+        }
+    }
+    assert!(linked.len() >= 15, "{linked:?}");
+    for id in linked {
+        let drawn = panel(&["why:word:", &id].concat(), &Asked::default());
+        assert!(drawn.contains("id=\"why\""), "{id}");
+    }
+    assert!(Desk::default().panel("why:word:nothing", &Asked::default()).is_err());
 }
 
 #[test]

@@ -223,8 +223,7 @@ impl Question<'_> {
                 (Metric::Memory, parts, words::size(&self.row.unit)?, self.any_unit(&plans))
             }
             Asked::Of(metric @ (Metric::Load | Metric::FirstLoad)) => {
-                // A gigabyte a second and a tenth of a second: the fit weighs both.
-                let parts = Parts { stream: bundle / 1e3, fixed: 0.1, ..Parts::default() };
+                let parts = Parts::of_loading(bundle / 1e3);
                 (metric, parts, words::time(&self.row.unit)?, self.any_unit(&plans))
             }
             Asked::Of(Metric::Power) => {

@@ -16,6 +16,7 @@ mod lines;
 mod scatter;
 mod sheet;
 mod stack;
+mod steps;
 mod treemap;
 
 pub use axis::{Measure, Scale};
@@ -24,6 +25,7 @@ pub use bars::{BarSeries, Bars, Panel, bars};
 pub use lines::{Line, LinePoint, Lines, lines};
 pub use scatter::{Dot, Guide, Look, Naming, Scatter, Shape, scatter};
 pub use stack::{Part, Stack, stack};
+pub use steps::{Step, StepGroup, Steps, steps};
 pub use treemap::{Leads, Tile, treemap};
 
 /// What every chart needs besides its data.

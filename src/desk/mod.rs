@@ -15,7 +15,9 @@ mod measured;
 mod panel;
 mod roofline;
 mod stage;
+mod start;
 mod take;
+mod terms;
 mod words;
 
 pub use compare::PINS_MAX;
@@ -77,6 +79,7 @@ impl Desk {
     /// The markup of a panel; empty when it has nothing to show. An error says why there is no plan.
     pub fn panel(&mut self, name: &str, asked: &Asked) -> Result<String, String> {
         let package = self.inspection.as_ref().map(Inspection::package);
-        panel::draw(&mut self.kept, package, name, asked)
+        let drawn = panel::draw(&mut self.kept, package, name, asked)?;
+        Ok(if panel::names_its_terms(name) { drawn } else { terms::link(&drawn) })
     }
 }

@@ -1,6 +1,6 @@
 //! The panels, by name.
 
-use super::{accuracy, compare, evidence, find, frontier, lesson, measured, roofline, take, words};
+use super::{accuracy, compare, evidence, find, frontier, lesson, measured, roofline, start, take, words};
 use crate::{
     format::Package,
     markup,
@@ -43,6 +43,11 @@ impl Kept {
     }
 }
 
+/// Panels whose terms are not looked for: those that the page draws too, the glossary, explanations, and plain text.
+pub(super) fn names_its_terms(name: &str) -> bool {
+    name.starts_with("why:") || ["sentence", "verdict", "figures", "matrix", "limits", "words"].contains(&name)
+}
+
 pub(super) fn draw(
     kept: &mut Option<Kept>,
     package: Option<&Package>,
@@ -55,6 +60,9 @@ pub(super) fn draw(
         "accuracy" => return Ok(accuracy::draw(&asked.more, asked.width)),
         "words" => return Ok(words::draw()),
         _ => {}
+    }
+    if let Some(id) = name.strip_prefix("why:word:") {
+        return words::one(id).ok_or_else(|| ["there is no term called ", id].concat());
     }
     if kept.as_ref().is_none_or(|kept| kept.link != asked.link) {
         *kept = None;
@@ -71,6 +79,7 @@ pub(super) fn draw(
         "limits" => markup::limits(view),
         "variants" => variants(details, asked),
         "frontier" => frontier::draw(scenario, package, details, asked.everything, asked.width)?,
+        "start" => start::draw(details, asked.width),
         "context" => context(scenario, view, asked.width),
         "placement" => markup::placement(details),
         "known" => markup::known(details),

@@ -2,7 +2,7 @@
 
 use crate::{
     catalog::{Glossary, Term},
-    markup::{Markup, panel},
+    markup::{Markup, panel, sheet_of},
 };
 
 pub(super) fn draw() -> String {
@@ -16,6 +16,27 @@ pub(super) fn draw() -> String {
         });
     });
     m.done()
+}
+
+/// One term, for the dialog.
+pub(super) fn one(id: &str) -> Option<String> {
+    let all = &Glossary::get().term;
+    let own = all.iter().find(|term| term.id == id)?;
+    Some(sheet_of(&own.term, |m| {
+        if !own.also.is_empty() {
+            m.say("p", &[("class", "hint")], &["also: ", &own.also.join(", ")].concat());
+        }
+        m.say("p", &[], &own.text);
+        let beside: Vec<&Term> = own.see.iter().filter_map(|id| all.iter().find(|term| term.id == *id)).collect();
+        if !beside.is_empty() {
+            m.put("p", &[], |m| {
+                for (idx, other) in beside.iter().enumerate() {
+                    m.text(if idx == 0 { "See " } else { ", " });
+                    m.term(&other.id, &other.term);
+                }
+            });
+        }
+    }))
 }
 
 fn term(m: &mut Markup, own: &Term, all: &[Term]) {

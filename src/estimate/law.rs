@@ -13,7 +13,7 @@ use crate::{
     machine::{Machine, Unit},
     model::Role,
     placement::{Plan, Terms},
-    units::{Figure, Quantity, Seconds},
+    units::{Bytes, Figure, Quantity, Seconds},
     variant::Runtime,
 };
 
@@ -103,6 +103,12 @@ impl Parts {
 }
 
 impl Parts {
+    /// The parts of a time to load: a gigabyte a second and a tenth of a second; the fit weighs both.
+    #[must_use]
+    pub fn of_loading(gigabytes: f64) -> Self {
+        Self { stream: gigabytes, fixed: 0.1, ..Self::default() }
+    }
+
     /// The sum by the multiples of a law; reading weights hides behind arithmetic, or the other way round.
     #[must_use]
     pub fn weigh(&self, by: &Self) -> f64 {
@@ -167,6 +173,30 @@ impl Class {
     }
 }
 
+/// Seconds to load a bundle, by the law of its runtime and unit; `None` where too few rows, or rows of one source alone, say
+/// how long that takes, and on a device that belongs to no family.
+#[must_use]
+pub fn loading(
+    metric: Metric,
+    machine: &Machine,
+    runtime: Runtime,
+    unit: Unit,
+    bundle: Bytes,
+) -> Option<(Answer, &'static Law)> {
+    machine.soc?;
+    let own = Class::of(metric, machine, runtime, unit);
+    let laws = &Catalog::get().laws;
+    let law = [own.family, "any"].into_iter().find_map(|family| {
+        let of = |law: &&Law| law.class.split(' ').eq([metric.id(), own.runtime, own.unit, family]);
+        laws.iter().find(of).filter(|law| law.n >= ROWS_ENOUGH && law.n_sources >= SOURCES_ENOUGH)
+    })?;
+    Some((law.answer(&Parts::of_loading(bundle.get() / 1e9)), law))
+}
+
+/// A handful of rows of one source says too little to overrule the rates: they are for `planner validate` alone.
+const ROWS_ENOUGH: u32 = 6;
+const SOURCES_ENOUGH: u32 = 2;
+
 /// Chips whose Neural Engine behaves alike: by generation, and apart on phones, which have half the memory channels.
 fn engine_family(machine: &Machine) -> &'static str {
     match (machine.kind == DeviceKind::Phone, machine.ane_generation) {
@@ -229,8 +259,9 @@ pub(super) fn fit(plan: &mut Plan, role: Role, machine: &Machine, runtime: Runti
         Role::Single | Role::Step { .. } => Metric::Latency,
     };
     let class = Class::of(metric, machine, runtime, main_unit(plan));
-    // A handful of rows of one source says too little to overrule the rates: they are for `planner validate` alone.
-    let Some(law) = class.fitted().filter(|law| law.n >= 6 && law.n_sources >= 2) else { return };
+    let Some(law) = class.fitted().filter(|law| law.n >= ROWS_ENOUGH && law.n_sources >= SOURCES_ENOUGH) else {
+        return;
+    };
     let share = |thousandths: u32| f64::from(thousandths) / 1000.0;
     let terms = &mut plan.terms;
     // The shorter of the two is hidden behind the longer.

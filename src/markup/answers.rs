@@ -70,7 +70,10 @@ fn figure(m: &mut Markup, headline: &Headline) {
         Some(parts) if is_known => parts,
         _ => (headline.value.as_str(), ""),
     };
-    m.say("dt", &[], headline.label);
+    m.put("dt", &[], |m| match headline.key.word() {
+        Some(id) => m.term(id, headline.label),
+        None => m.text(headline.label),
+    });
     m.put("dd", &[("class", "figure-value")], |m| {
         m.text(value);
         m.text(" ");

@@ -47,7 +47,13 @@ fn table(m: &mut Markup, view: &View, everything: bool) {
         m.put("thead", &[], |m| {
             m.put("tr", &[], |m| {
                 m.say("th", &[("scope", "col")], "Variant");
-                columns().into_iter().for_each(|name| m.say("th", &[("scope", "col")], name));
+                for (units, name) in Units::EVERY.into_iter().zip(columns()) {
+                    m.put("th", &[("scope", "col")], |m| match units {
+                        Units::CpuAndNe => m.term("ane", name),
+                        Units::All => m.term("compute-units", name),
+                        Units::CpuAndGpu | Units::CpuOnly => m.text(name),
+                    });
+                }
             });
         });
         view.matrix.iter().for_each(|group| rows(m, view, group, everything));
@@ -63,7 +69,9 @@ fn rows(m: &mut Markup, view: &View, group: &Group, everything: bool) {
     }
     m.put("tbody", &[], |m| {
         m.put("tr", &[("class", "matrix-group")], |m| {
-            m.put("th", &[("scope", "rowgroup"), ("colspan", "5")], |m| m.say("span", &[], group.title));
+            m.put("th", &[("scope", "rowgroup"), ("colspan", "5")], |m| {
+                m.put("span", &[], |m| m.term(group.word, group.title));
+            });
         });
         for row in shown {
             m.put("tr", &[], |m| line(m, view, row));

@@ -20,7 +20,7 @@ pub use matrix::matrix;
 pub use panels::{known, limits, memory, panel, pictured, placement};
 pub use picture::{figure, table};
 pub use rail::{Reading, device, model, workload};
-pub use sheet::{sheet, waiting};
+pub use sheet::{sheet, sheet_of, waiting};
 pub use shell::{DRAWN_BY_WORKER, REGIONS, Region, TABS, Tab, shared, shell, summary, tabs};
 
 /// The value of an attribute that is not written at all.
@@ -92,6 +92,18 @@ impl Markup {
     /// Text.
     pub fn text(&mut self, text: &str) {
         escape(&mut self.text, text);
+    }
+
+    /// A term of the glossary: a press opens its definition.
+    pub fn term(&mut self, id: &str, text: &str) {
+        let attributes = [
+            ("class", "term"),
+            ("type", "button"),
+            ("aria-haspopup", "dialog"),
+            ("data-press", "why"),
+            ("data-key", &*["word:", id].concat()),
+        ];
+        self.say("button", &attributes, text);
     }
 
     /// An icon.

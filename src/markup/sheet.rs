@@ -24,6 +24,14 @@ pub fn waiting(title: &str) -> String {
     m.done()
 }
 
+/// Anything in the dialog under a title.
+pub fn sheet_of(title: &str, inside: impl FnOnce(&mut Markup)) -> String {
+    let mut m = Markup::new();
+    head(&mut m, title);
+    m.put("div", &[("class", "sheet-body")], inside);
+    m.done()
+}
+
 /// What stands in the dialog.
 #[must_use]
 pub fn sheet(why: &Why) -> String {

@@ -40,7 +40,7 @@ const fn region(panel: &'static str, tab: &'static str) -> Region {
 }
 
 /// Every place of a panel, in order.
-pub const REGIONS: [Region; 22] = [
+pub const REGIONS: [Region; 23] = [
     Region { panel: "lesson", tab: None },
     Region { panel: "verdict", tab: None },
     Region { panel: "figures", tab: None },
@@ -50,6 +50,7 @@ pub const REGIONS: [Region; 22] = [
     region("memory", "memory"),
     region("variants", "speed"),
     region("frontier", "speed"),
+    region("start", "speed"),
     region("context", "speed"),
     region("roofline", "speed"),
     region("placement", "where"),
@@ -66,11 +67,12 @@ pub const REGIONS: [Region; 22] = [
 ];
 
 /// The panels that the worker draws, whatever the model is.
-pub const DRAWN_BY_WORKER: [&str; 15] = [
+pub const DRAWN_BY_WORKER: [&str; 16] = [
     "lesson",
     "memory",
     "variants",
     "frontier",
+    "start",
     "context",
     "roofline",
     "placement",

@@ -14,6 +14,7 @@ use crate::{
 use super::{
     answer::{Answer, Cell, Chosen, keeps_quality},
     frontier::{self, PlanPoint},
+    start::{self, Start},
     view::{Line, percents},
     words,
 };
@@ -29,6 +30,8 @@ pub struct Details {
     pub series: Vec<SeriesRow>,
     /// Every cell of the matrix by size and speed; those of one variant that are alike stand once.
     pub points: Vec<PlanPoint>,
+    /// What a start of the picked cell is made of.
+    pub start: Start,
     /// Whether the speed of the series is tokens a second; otherwise it is the time of one run.
     pub writes_tokens: bool,
     /// What the speed of the series is called.
@@ -95,6 +98,7 @@ pub fn details(chosen: &Chosen, machine: &Machine, answer: &Answer, functions: &
         placement: placement(cell, functions),
         series: series(answer, cell),
         points: frontier::points(answer),
+        start: start::start(machine, &cell.variant, &cell.estimate, functions),
         writes_tokens,
         speed_name: if writes_tokens { "decode speed" } else { "time of one run" },
         chip: chip(machine),

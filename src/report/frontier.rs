@@ -10,7 +10,7 @@ use super::{
 use crate::{
     estimate::{Status, law::main_unit},
     machine::Unit,
-    scenario::Pick,
+    scenario::{Pick, Units},
     units::Quantity,
     variant::Variant,
 };
@@ -77,7 +77,10 @@ pub(super) fn points(answer: &Answer) -> Vec<PlanPoint> {
         points.push(PlanPoint {
             pick,
             label: cell.label(),
-            units: words::units(cell.units).to_owned(),
+            units: match cell.units {
+                Units::All => "all units".to_owned(),
+                units @ (Units::CpuAndNe | Units::CpuAndGpu | Units::CpuOnly) => words::units(units).to_owned(),
+            },
             unit,
             status: cell.status(),
             bundle: (bundle.value.get(), bundle.low.get(), bundle.high.get()),
@@ -127,7 +130,6 @@ pub fn frontier(points: &[&PlanPoint], better: Better) -> Vec<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scenario::Units;
     use crate::variant;
 
     fn point(size: f64, speed: Option<f64>, status: Status) -> PlanPoint {

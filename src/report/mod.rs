@@ -19,6 +19,7 @@ pub mod place;
 pub mod plan;
 pub mod presets;
 pub mod quality;
+pub mod start;
 pub mod takeaway;
 pub mod variants;
 pub mod view;

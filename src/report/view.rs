@@ -105,6 +105,19 @@ impl FigureKey {
     pub const EVERY: [Self; 7] =
         [Self::Bundle, Self::Download, Self::Memory, Self::FirstToken, Self::Prefill, Self::Decode, Self::Latency];
 
+    /// The term of the glossary that says what it is.
+    #[must_use]
+    pub fn word(self) -> Option<&'static str> {
+        match self {
+            Self::Bundle | Self::Download => Some("bundle"),
+            Self::Memory => Some("memory"),
+            Self::FirstToken => Some("ttft"),
+            Self::Prefill => Some("prefill"),
+            Self::Decode => Some("decode"),
+            Self::Latency => None,
+        }
+    }
+
     /// Its name in an attribute.
     #[must_use]
     pub fn id(self) -> &'static str {
@@ -151,6 +164,8 @@ pub struct Line {
 pub struct Group {
     /// What they have in common.
     pub title: &'static str,
+    /// The term of the glossary that says what that is.
+    pub word: &'static str,
     /// One row for each variant.
     pub rows: Vec<MatrixRow>,
 }
@@ -362,9 +377,9 @@ fn matrix(answer: &Answer) -> Vec<Group> {
     let fastest = answer.cells.iter().map(|cell| pace(&cell.estimate)).fold(0.0, f64::max);
     let mut groups: Vec<Group> = Vec::new();
     for (idx, cell) in answer.cells.iter().enumerate() {
-        let title = group_title(&cell.variant);
+        let (title, word) = group_title(&cell.variant);
         if groups.last().is_none_or(|group| group.title != title) {
-            groups.push(Group { title, rows: Vec::new() });
+            groups.push(Group { title, word, rows: Vec::new() });
         }
         let Some(group) = groups.last_mut() else { continue };
         let id = cell.variant.id();
@@ -385,18 +400,23 @@ fn matrix(answer: &Answer) -> Vec<Group> {
     groups
 }
 
-fn group_title(variant: &Variant) -> &'static str {
+/// What the variants of a group have in common, and the term of the glossary for it.
+fn group_title(variant: &Variant) -> (&'static str, &'static str) {
     use crate::variant::Compression;
     match variant.compression {
-        Compression::None if variant.precision == crate::variant::Precision::W8A8 => "Linear quantization",
-        Compression::None => "Floating point",
-        Compression::Palettized { vector: 2.., .. } => "Palettized, vectors",
-        Compression::Palettized { scope: crate::variant::TableScope::PerTensor, .. } => "Palettized, one table",
-        Compression::Palettized { .. } => "Palettized, grouped channels",
-        Compression::Linear { .. } => "Linear quantization",
-        Compression::Sparse { .. } | Compression::SparsePalettized { .. } => "Pruned",
-        Compression::Gguf(_) => "llama.cpp (GPU)",
-        Compression::MlxGroup { .. } => "MLX (GPU)",
+        Compression::None if variant.precision == crate::variant::Precision::W8A8 => {
+            ("Linear quantization", "quantization")
+        }
+        Compression::None => ("Floating point", "fp16"),
+        Compression::Palettized { vector: 2.., .. } => ("Palettized, vectors", "lut"),
+        Compression::Palettized { scope: crate::variant::TableScope::PerTensor, .. } => {
+            ("Palettized, one table", "palettization")
+        }
+        Compression::Palettized { .. } => ("Palettized, grouped channels", "grouped-channel"),
+        Compression::Linear { .. } => ("Linear quantization", "quantization"),
+        Compression::Sparse { .. } | Compression::SparsePalettized { .. } => ("Pruned", "pruning"),
+        Compression::Gguf(_) => ("llama.cpp (GPU)", "llama-cpp"),
+        Compression::MlxGroup { .. } => ("MLX (GPU)", "mlx"),
     }
 }
 

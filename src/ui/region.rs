@@ -223,7 +223,7 @@ fn dialog(state: State) {
     let Some(dialog) = found.and_then(|found| found.dyn_into::<HtmlDialogElement>().ok()) else { return };
     always(Box::new(move || {
         let Some(key) = state.explained.get() else { return dialog.close() };
-        patch(&dialog, &markup::waiting("Why?"));
+        patch(&dialog, &markup::waiting(if key.starts_with("word:") { "In the glossary" } else { "Why?" }));
         if !dialog.open() {
             // The browser gives the focus back to the button that opened it.
             let _ = dialog.show_modal();

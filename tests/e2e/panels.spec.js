@@ -57,6 +57,50 @@ test("a mark of speed against size is reached by keyboard, read and planned", as
   clean();
 });
 
+test("a term opens its definition by keyboard, and gives the focus back", async ({ page }) => {
+  const clean = await open(page);
+  const term = page.locator("#r-figures").getByRole("button", { name: "Memory", exact: true });
+  await term.focus();
+  await page.keyboard.press("Enter");
+  const sheet = page.locator("#sheet");
+  await expect(sheet.getByRole("heading", { name: "run-time memory" })).toBeVisible();
+  await expect(sheet).toContainText("also:");
+  await accessible(page);
+  await sheet.locator(".term").first().click();
+  await expect(sheet.getByRole("heading", { name: "run-time memory" })).toHaveCount(0);
+  await page.keyboard.press("Escape");
+  await expect(sheet).toBeHidden();
+  await expect(term).toBeFocused();
+  for (const one of await page.locator("#r-matrix .term").all()) {
+    expect((await one.boundingBox()).height).toBeGreaterThanOrEqual(24);
+  }
+  clean();
+});
+
+test("forced colours, less motion and paper each have what they need", async ({ page }) => {
+  await open(page, "#v=1&t=speed");
+  const style = (selector, name) =>
+    page.locator(selector).first().evaluate((element, name) => getComputedStyle(element)[name], name);
+  const seen = page.locator('figure[data-name="frontier"]');
+  await expect(seen).toBeVisible({ timeout: 20_000 });
+  await page.emulateMedia({ forcedColors: "active" });
+  const [dot, ground] = [await style(".chart .dot", "fill"), await style(".chart .ring, body", "backgroundColor")];
+  expect(dot).not.toBe(ground);
+  expect(await style('.cell[aria-pressed="true"]', "outlineStyle")).toBe("solid");
+  await accessible(page);
+  await page.emulateMedia({ forcedColors: "none", reducedMotion: "reduce" });
+  expect(await style("button", "transitionDuration")).toBe("0s");
+  await page.locator(".figure .why").first().click();
+  await expect(page.locator("#sheet")).toBeVisible();
+  expect(await style("#sheet", "animationName")).toBe("none");
+  await page.keyboard.press("Escape");
+  await page.emulateMedia({ reducedMotion: "no-preference", media: "print" });
+  for (const selector of [".chart-readout", ".tabs", ".chart-marks"]) {
+    expect(await style(selector, "display")).toBe("none");
+  }
+  expect(await style("#matrix-scroller", "overflowX")).toBe("visible");
+});
+
 test("the largest model that fits is found, and opens as a plan", async ({ page }) => {
   const clean = await open(page, "#v=1&d=iphone-13&t=find");
   const found = page.locator("#r-find");

@@ -1,0 +1,92 @@
+//! What a start is made of: loading, the first time and later, the prompt, and the first tokens.
+//!
+//! Invariant: a time to load is only said where measured rows of the same runtime and unit, from two sources at least,
+//! were there to fit it; elsewhere it is unknown. Absent on purpose: a time to load that is derived from a rate of storage,
+//! because it is the device's own compilation that takes it.
+
+use crate::{
+    estimate::{
+        Absent, Estimate,
+        law::{self, Metric},
+    },
+    machine::Machine,
+    model::Role,
+    placement::Prepared,
+    units::{Quantity, Seconds},
+    variant::Variant,
+};
+
+use super::words;
+
+/// Tokens after the first that the line of time goes on for.
+pub const TOKENS_AFTER: u32 = 100;
+
+/// A time: value, low, high.
+pub type Time = (f64, f64, f64);
+
+/// The parts of a start.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Start {
+    /// Loading for the first time, with what the device compiles then.
+    pub first_load: Option<Loading>,
+    /// Loading later.
+    pub load: Option<Loading>,
+    /// What follows, in order: a name, and its time or why there is none.
+    pub then: Vec<(String, Result<Time, &'static str>)>,
+}
+
+/// A time to load, and what it rests on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rows {
+    /// Measured rows.
+    pub n: u32,
+    /// Their sources.
+    pub n_sources: u32,
+}
+
+/// A time to load.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Loading {
+    /// Seconds.
+    pub time: Time,
+    /// What it was fitted on.
+    pub rows: Rows,
+}
+
+pub(super) fn start(machine: &Machine, variant: &Variant, estimate: &Estimate, functions: &[Prepared<'_>]) -> Start {
+    let unit = estimate.plans.last().map(law::main_unit);
+    let loading = |metric| {
+        let (answer, law) = law::loading(metric, machine, variant.runtime, unit?, estimate.bundle.value)?;
+        let rows = Rows { n: law.n, n_sources: law.n_sources };
+        Some(Loading { time: (answer.value, answer.low, answer.high), rows })
+    };
+    let prompt = functions.iter().find_map(|own| match own.function.role {
+        Role::Prefill { tokens } => Some(tokens),
+        Role::Decode { .. } | Role::Single | Role::Step { .. } => None,
+    });
+    let mut then = Vec::new();
+    if estimate.decode == Err(Absent::NotALanguageModel) {
+        then.push(("the first run".to_owned(), time(&estimate.latency)));
+    } else {
+        let tokens = prompt.unwrap_or(1);
+        let name = if tokens == 1 {
+            "reading the prompt of 1 token".to_owned()
+        } else {
+            ["reading the prompt of ", &tokens.to_string(), " tokens, up to the first token"].concat()
+        };
+        then.push((name, time(&estimate.ttft)));
+        let name = ["the next ", &TOKENS_AFTER.to_string(), " tokens"].concat();
+        let n = f64::from(TOKENS_AFTER);
+        let decode = estimate.decode.as_ref().map_err(|absent| words::absent(*absent));
+        let over = |speed: f64| if speed > 0.0 { n / speed } else { f64::INFINITY };
+        then.push((name, decode.map(|own| (over(own.value.get()), over(own.high.get()), over(own.low.get())))));
+    }
+    Start { first_load: loading(Metric::FirstLoad), load: loading(Metric::Load), then }
+}
+
+fn time(figure: &Result<crate::units::Figure<Seconds>, Absent>) -> Result<Time, &'static str> {
+    match figure {
+        Ok(own) => Ok((own.value.get(), own.low.get(), own.high.get())),
+        Err(absent) => Err(words::absent(*absent)),
+    }
+}
