@@ -92,9 +92,17 @@ fn every_term_that_is_linked_is_in_the_glossary() {
 #[test]
 fn forms_with_hostile_words_are_answered_with_text() {
     let hostile = "%22%3E%3Cimg%20src%3Dx%3E";
-    for (name, field) in
-        [("find", "speed"), ("find", "fleet"), ("evidence", "plan"), ("compare", "c"), ("lesson", "id")]
-    {
+    for (name, field) in [
+        ("find", "speed"),
+        ("find", "fleet"),
+        ("evidence", "plan"),
+        ("compare", "c"),
+        ("pair", "device"),
+        ("pair", "os"),
+        ("pair", "units"),
+        ("pair", "pin"),
+        ("lesson", "id"),
+    ] {
         let more = format!("question=devices&{field}={hostile}");
         let drawn = panel(name, &asked("llama-3.2-1b", &more));
         assert!(!drawn.contains("<img"), "{name}: {drawn}");
@@ -123,4 +131,28 @@ fn a_measured_row_is_one_that_the_planner_can_score() {
     let known = coreml_planner::accuracy::Known::read(include_str!("../assets/data/models.csv")).expect("models");
     let found = coreml_planner::accuracy::resolve(&rows[0], &known);
     assert!(found.is_ok(), "{found:?}");
+}
+
+#[test]
+fn two_plans_of_a_model_are_laid_beside_each_other() {
+    let drawn = panel("pair", &asked("resnet-50", "device=iphone-13&os=18&units=cpu-only"));
+    assert!(drawn.contains("iPhone 15 Pro") && drawn.contains("iPhone 13, iOS 18, CPU only"), "{drawn}");
+    assert!(drawn.contains("series-6"), "something moves: {drawn}");
+    let same = Scenario { model: ModelRef::Preset("resnet-50".to_owned()), ..Scenario::default() };
+    let pinned = url::encode(&same).replace('%', "%25").replace('&', "%26").replace('=', "%3D");
+    let itself = panel("pair", &asked("resnet-50", &format!("pin={pinned}&c={pinned}")));
+    assert!(itself.contains("Both plans say the same of every operation."), "{itself}");
+}
+
+#[test]
+fn a_plan_of_another_model_is_not_laid_beside_this_one() {
+    let other = url::encode(&Scenario::default()).replace('&', "%26").replace('=', "%3D");
+    let drawn = panel("pair", &asked("resnet-50", &format!("c={other}")));
+    assert!(!drawn.contains("Pinned plan"), "{drawn}");
+}
+
+#[test]
+fn a_system_that_the_other_device_does_not_have_gives_way_to_one_that_it_has() {
+    let drawn = panel("pair", &asked("resnet-50", "device=macbook-air-m3&os=18&units=all"));
+    assert!(drawn.contains("macOS 15"), "{drawn}");
 }

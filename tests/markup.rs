@@ -216,9 +216,15 @@ fn every_panel_of_the_worker_is_well_formed_and_none_takes_the_id_of_another() {
         lessons.for_each(|lesson| check(&[whole(&scenario), lesson].concat()));
         let pins = ["c", "c"].map(|name| field(name, &url::encode(&scenario))).join("&");
         let mut together = vec![whole(&scenario)];
-        for (name, more) in
-            [("find", ""), ("compare", &*pins), ("take", ""), ("evidence", ""), ("accuracy", ""), ("words", "")]
-        {
+        for (name, more) in [
+            ("find", ""),
+            ("compare", &*pins),
+            ("take", ""),
+            ("evidence", ""),
+            ("pair", &*pins),
+            ("accuracy", ""),
+            ("words", ""),
+        ] {
             let own = panel(name, &scenario, more);
             assert!(own.len() > 200, "{name} is empty");
             together.push(own);
@@ -239,6 +245,7 @@ fn what_a_link_or_a_field_says_is_nothing_but_text_in_every_panel() {
             ("find", devices, &["fleet"]),
             ("compare", "", &["c"]),
             ("evidence", "", &["plan"]),
+            ("pair", "", &["device", "os", "units", "pin", "c"]),
             ("lesson", "", &["id"]),
             ("accuracy", "", &["metric", "runtime", "on", "chip"]),
         ] {

@@ -12,6 +12,7 @@ mod form;
 mod frontier;
 mod lesson;
 mod measured;
+mod pair;
 mod panel;
 mod roofline;
 mod stage;

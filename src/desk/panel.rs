@@ -1,6 +1,6 @@
 //! The panels, by name.
 
-use super::{accuracy, compare, evidence, find, frontier, lesson, measured, roofline, start, take, words};
+use super::{accuracy, compare, evidence, find, frontier, lesson, measured, pair, roofline, start, take, words};
 use crate::{
     format::Package,
     markup,
@@ -82,6 +82,7 @@ pub(super) fn draw(
         "start" => start::draw(details, asked.width),
         "context" => context(scenario, view, asked.width),
         "placement" => markup::placement(details),
+        "pair" => pair::draw(scenario, package, view, &asked.more),
         "known" => markup::known(details),
         "roofline" => roofline::draw(scenario, package, view, asked.width)?,
         "measured" => measured::draw(scenario, view, &asked.more),

@@ -15,6 +15,7 @@ pub mod frontier;
 pub mod inspect;
 pub mod inspection;
 pub mod page;
+pub mod pair;
 pub mod place;
 pub mod plan;
 pub mod presets;

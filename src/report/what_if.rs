@@ -211,7 +211,7 @@ fn join(whole: &mut Option<PlaceDocument>, part: PlaceDocument) {
     }
 }
 
-fn states(document: &PlaceDocument, estimate: &Estimate) -> Vec<State> {
+pub(super) fn states(document: &PlaceDocument, estimate: &Estimate) -> Vec<State> {
     let one = |(at, function): (usize, &place::FunctionPlace)| {
         let summary = &function.summary;
         State {

@@ -147,11 +147,9 @@ impl State {
         let form = self.more.with(|more| more.iter().find(|(name, _)| name == panel).map(|(_, form)| form.clone()));
         let mut more = form.unwrap_or_default();
         match panel {
-            "compare" => {
-                more = self
-                    .pins
-                    .with(|pins| pins.iter().map(|link| ["c=", &escaped(link)].concat()).collect::<Vec<_>>().join("&"));
-            }
+            "compare" | "pair" => self.pins.with(|pins| {
+                pins.iter().for_each(|link| more.push_str(&["&c=", &escaped(link)].concat()));
+            }),
             "lesson" => more = self.lesson.with(|id| ["id=", &escaped(id), "&", &more].concat()),
             _ => {}
         }

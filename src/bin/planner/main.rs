@@ -37,6 +37,7 @@ usage
   planner plan (--preset ID | PATH | --link LINK) --device ID [options] [--json]
   planner place (--preset ID | PATH) --device ID [options] [--json]   where each operation lands, why, what to do
   planner place … --fix RECIPE [--json]   what a recipe would change, before and after
+  planner place … --against 'device=ID,os=N,units=U,variant=ID' [--json]   two plans side by side
   planner evidence PATH PLAN --device ID [--os N] [--units U] [--json | --label]   lays a plan that Core ML made on a
                                         Mac over the prediction; --label: as a case for the placement scoreboard
   planner evidence --script             prints compute_plan.py, which writes such a plan on a Mac
@@ -215,6 +216,7 @@ struct PlanArgs {
     out: Option<PathBuf>,
     every_os: bool,
     fix: Option<String>,
+    against: Option<String>,
     measured: Option<PathBuf>,
     label: bool,
     script: bool,
@@ -253,6 +255,7 @@ fn args_with(parser: &mut Parser, positional: Positional) -> Result<PlanArgs, St
             Arg::Long("variant") => args.variant = Some(parser.value()?.string()?),
             Arg::Long("units") => args.units = Some(parser.value()?.string()?),
             Arg::Long("fix") => args.fix = Some(parser.value()?.string()?),
+            Arg::Long("against") => args.against = Some(parser.value()?.string()?),
             Arg::Long("every-os") => args.every_os = true,
             Arg::Long("out") => args.out = Some(PathBuf::from(parser.value()?)),
             Arg::Long("json") => args.json = true,

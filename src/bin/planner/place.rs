@@ -3,7 +3,11 @@
 use coreml_planner::{
     catalog::Recipes,
     estimate::Subject,
-    report::{answer, place as report, what_if},
+    report::{
+        answer,
+        pair::{self, Against, Other},
+        place as report, what_if,
+    },
     scenario::Units,
     variant::{Storage, Variant},
 };
@@ -25,6 +29,18 @@ pub(super) fn place(parser: &mut Parser) -> Result<(), Stop> {
             return json(&document);
         }
         say(&what_if::text(&document));
+        return Ok(());
+    }
+    if let Some(words) = &args.against {
+        let own = Other { variant: variant(&args)?, units: units(&args)?.unwrap_or(Units::All), scenario };
+        let against = Against::read(words).and_then(|against| against.of(&own.scenario, own.variant, own.units));
+        let other = against.map_err(Stop::BadInput)?;
+        let planned = own.plan(&chosen.model).and_then(|first| Ok(pair::pair(&first, &other.plan(&chosen.model)?)));
+        let document = planned.map_err(Stop::BadInput)?;
+        if args.json {
+            return json(&document);
+        }
+        say(&pair::text(&document));
         return Ok(());
     }
     let subject = Subject::new(&chosen.model, &machine, scenario.entitled);
