@@ -35,27 +35,48 @@ pub(super) fn asked(row: &Row) -> Result<Asked, Skip> {
     let bare = units.iter().find_map(|unit| word.strip_suffix(unit)).unwrap_or(&word);
     let counts_tokens = row.unit.to_ascii_lowercase().contains("tok") || row.unit.eq_ignore_ascii_case("t/s");
     let metric = match bare {
-        "tokens_per_second"
+        "throughput" if counts_tokens => Metric::Decode,
+        "decode"
+        | "decode_latency"
+        | "decode_tps"
+        | "decode_tok_s"
+        | "decode_speed"
+        | "generation"
+        | "generate"
+        | "token_generation"
+        | "tg"
+        | "eval"
+        | "tpot"
+        | "decode_time"
+        | "tokens_per_second"
         | "tokens_per_sec"
-        | "tokens_sec"
         | "tokens"
+        | "tokens_sec"
         | "tok"
-        | "tps"
         | "tok_per"
-        | "tok_per_s"
+        | "tps"
+        | "generation_tps"
+        | "generation_speed"
+        | "generation_rate"
+        | "gen_tps"
         | "eval_rate"
         | "eval_speed"
-        | "generation_rate"
-        | "generation_speed"
         | "output_tokens_per_second" => Metric::Decode,
-        "prompt_eval_rate" | "prompt_rate" | "prompt_speed" | "input_tokens_per_second" => Metric::Prefill,
-        "throughput" if counts_tokens => Metric::Decode,
-        "decode" | "decode_latency" | "decode_tps" | "decode_tok_s" | "decode_speed" | "generation" | "generate"
-        | "token_generation" | "tg" | "eval" | "tpot" | "decode_time" | "tokens_per_second" | "tokens_per_sec"
-        | "tok_s" | "tps" | "generation_tps" | "generation_speed" | "gen_tps" | "eval_rate" => Metric::Decode,
-        "prefill" | "prefill_tps" | "prefill_tok_s" | "prefill_speed" | "prompt" | "prompt_processing"
-        | "prompt_eval" | "pp" | "prefill_latency" | "prefill_time" | "prompt_tps" | "prompt_speed"
-        | "prompt_eval_rate" => Metric::Prefill,
+        "prefill"
+        | "prefill_tps"
+        | "prefill_tok_s"
+        | "prefill_speed"
+        | "prompt"
+        | "prompt_processing"
+        | "prompt_eval"
+        | "pp"
+        | "prefill_latency"
+        | "prefill_time"
+        | "prompt_tps"
+        | "prompt_speed"
+        | "prompt_rate"
+        | "prompt_eval_rate"
+        | "input_tokens_per_second" => Metric::Prefill,
         "ttft" | "time_to_first_token" | "first_token" | "first_token_latency" => Metric::FirstToken,
         "latency" | "throughput" | "latency_per_layer" | "inference" | "inference_time" | "forward" | "predict"
         | "prediction" | "prediction_time" | "latency_median" | "fps" => Metric::Latency,

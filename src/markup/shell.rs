@@ -40,7 +40,7 @@ const fn region(panel: &'static str, tab: &'static str) -> Region {
 }
 
 /// Every place of a panel, in order.
-pub const REGIONS: [Region; 23] = [
+pub const REGIONS: [Region; 24] = [
     Region { panel: "lesson", tab: None },
     Region { panel: "verdict", tab: None },
     Region { panel: "figures", tab: None },
@@ -68,7 +68,7 @@ pub const REGIONS: [Region; 23] = [
 ];
 
 /// The panels that the worker draws, whatever the model is.
-pub const DRAWN_BY_WORKER: [&str; 16] = [
+pub const DRAWN_BY_WORKER: [&str; 17] = [
     "lesson",
     "memory",
     "variants",
