@@ -4,8 +4,9 @@
 
 use coreml_planner::{
     catalog::{Catalog, Glossary},
-    desk::{Asked, Desk},
+    desk::{Asked, Desk, Drawn},
     markup::DRAWN_BY_WORKER,
+    report::inspection::{PlanQuery, Query},
     scenario::{ModelRef, Pick, Scenario, url},
 };
 
@@ -155,4 +156,31 @@ fn a_plan_of_another_model_is_not_laid_beside_this_one() {
 fn a_system_that_the_other_device_does_not_have_gives_way_to_one_that_it_has() {
     let drawn = panel("pair", &asked("resnet-50", "device=macbook-air-m3&os=18&units=all"));
     assert!(drawn.contains("macOS 15"), "{drawn}");
+}
+
+/// The picture of what is around each of the first operations of a model's first function.
+fn around(preset: &str) -> Vec<String> {
+    let mut desk = Desk::default();
+    let link = asked(preset, "").link;
+    assert!(desk.drawn(&Query::Plan(PlanQuery::Open(link))).is_ok());
+    let ask = |row| desk.drawn(&Query::Plan(PlanQuery::Around { function: 0, row }));
+    let part = |drawn| match drawn {
+        Ok(Drawn::Part(part)) => part,
+        other => panic!("{other:?}"),
+    };
+    (0..60).map(ask).map(part).collect()
+}
+
+#[test]
+fn what_is_around_an_operation_is_drawn_with_every_node_a_button_and_25_at_the_most() {
+    for preset in ["resnet-50", "llama-3.2-1b"] {
+        for (row, part) in around(preset).iter().enumerate() {
+            let n_nodes = part.matches("<g class=\"tile node").count();
+            assert!((2..=25).contains(&n_nodes), "{preset} {row}: {n_nodes}");
+            assert_eq!(part.matches("tile node here\" role=\"button\" tabindex=\"0\"").count(), 1, "{preset} {row}");
+            let own = format!("data-row=\"{row}\"");
+            assert_eq!(part.matches(&own).count(), 1, "{preset} {row} stands once");
+            assert!(part.contains("<path class=\"edge"), "{preset} {row}");
+        }
+    }
 }

@@ -15,6 +15,7 @@ mod measured;
 mod pair;
 mod panel;
 mod roofline;
+mod sketch;
 mod stage;
 mod start;
 mod take;

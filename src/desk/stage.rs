@@ -6,6 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::sketch;
 use crate::{
     markup::{ABSENT, Markup, when},
     report::inspection::{
@@ -317,6 +318,7 @@ fn around(near: &Near) -> String {
     m.say("h3", &[], &near.title);
     m.say("p", &[("class", "hint")], &near.line);
     m.put("ul", &[("class", "reasons")], |m| near.reasons.iter().for_each(|reason| m.say("li", &[], reason)));
+    sketch::draw(&mut m, &near.sketch, &near.title);
     for (title, rows) in [("Reads from", &near.reads), ("Read by", &near.read_by)] {
         m.put("div", &[("class", "neighbour")], |m| {
             m.say("h4", &[], title);

@@ -4,14 +4,13 @@
 //! Invariants: the plan is the one that `planner place` prints for the same scenario; an answer is ready to be shown.
 //! Absent on purpose: how plans are made (`placement`), and anything measured.
 
-use std::collections::HashMap;
-
 use super::{
     listing::{Cell, Listing, columns, percent, shown},
+    near::{self, Links},
     order::ordered,
     query::{
         Column, Heat, HeatCell, HeatRow, Landed, LandedFunction, ListingHead, ListingKind, ListingView, Near, Order,
-        PlanQuery, PlanReply, Recipe, Rows, Stretch, Tried,
+        PlanQuery, PlanReply, Recipe, Rows, Sketch, Stretch, Tried,
     },
 };
 use crate::{
@@ -19,7 +18,6 @@ use crate::{
     estimate::Subject,
     format::Package,
     machine::Machine,
-    model::Function,
     report::{
         answer::{self, Chosen},
         compare,
@@ -40,7 +38,7 @@ pub struct Landing {
     units: Units,
     document: PlaceDocument,
     /// For each function and row: the rows that it reads, and those that read it.
-    near: Vec<Vec<(Vec<u32>, Vec<u32>)>>,
+    near: Vec<Vec<Links>>,
     ordered: Option<(ListingView, Vec<u32>)>,
 }
 
@@ -55,7 +53,7 @@ impl Landing {
         let subject = Subject::new(&chosen.model, &machine, entitled);
         let stored = Storage::of(&chosen.model).store(&variant);
         let document = place::document(&subject, &variant, &stored, units);
-        let near = chosen.model.functions.iter().map(near).collect();
+        let near = chosen.model.functions.iter().map(near::links).collect();
         Ok(Self { machine, entitled, variant, units, document, near, ordered: None, chosen })
     }
 
@@ -166,7 +164,16 @@ impl Landing {
             }),
             reads,
             read_by,
+            sketch: self.sketch(function, row),
         }
+    }
+
+    fn sketch(&self, function: u32, row: u32) -> Sketch {
+        let links = self.near.get(function as usize);
+        let own = links.zip(self.document.functions.get(function as usize));
+        own.map_or_else(Sketch::default, |(links, own)| {
+            near::sketch(links, &own.ops, row, |op| format!("{} {}", op.op, shown(&op.output)))
+        })
     }
 
     fn tried(&self, recipe: &str) -> Result<Tried, String> {
@@ -294,33 +301,6 @@ fn unit_name(unit: &str) -> &'static str {
         "gpu" => "GPU",
         _ => "CPU",
     }
-}
-
-/// Who reads whom, in the order in which `place` lists operations.
-fn near(function: &Function) -> Vec<(Vec<u32>, Vec<u32>)> {
-    let mut made: HashMap<u32, u32> = HashMap::new();
-    let mut ops = Vec::new();
-    function.visit(&mut |_, op| {
-        let row = ops.len() as u32;
-        made.extend(op.outputs.iter().map(|id| (id.0, row)));
-        ops.push(op);
-    });
-    let mut rows: Vec<(Vec<u32>, Vec<u32>)> = vec![Default::default(); ops.len()];
-    for (row, op) in (0_u32..).zip(ops) {
-        let mut reads: Vec<u32> =
-            op.inputs.iter().flat_map(|(_, values)| values).filter_map(|id| made.get(&id.0).copied()).collect();
-        reads.sort_unstable();
-        reads.dedup();
-        for from in &reads {
-            if let Some((_, read_by)) = rows.get_mut(*from as usize) {
-                read_by.push(row);
-            }
-        }
-        if let Some((own, _)) = rows.get_mut(row as usize) {
-            *own = reads;
-        }
-    }
-    rows
 }
 
 /// The operations of a function as a listing.

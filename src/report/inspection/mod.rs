@@ -7,6 +7,7 @@
 mod export;
 mod landing;
 mod listing;
+mod near;
 mod order;
 mod picture;
 mod query;
@@ -15,8 +16,8 @@ mod summary;
 pub use landing::Landing;
 pub use query::{
     Column, Content, Export, Fact, File, Heat, HeatCell, HeatRow, KindCount, Landed, LandedFunction, ListingHead,
-    ListingKind, ListingView, Near, Order, Picture, PlanQuery, PlanReply, Query, Recipe, Reply, Rows, SplitBy, Stretch,
-    Summary, Tried,
+    ListingKind, ListingView, Near, Order, Picture, PlanQuery, PlanReply, Query, Recipe, Reply, Rows, Sketch,
+    SketchEdge, SketchNode, SplitBy, Stretch, Summary, Tried,
 };
 
 use std::collections::HashSet;

@@ -227,6 +227,45 @@ pub struct Near {
     pub reads: Vec<(u32, String)>,
     /// Rows and names of those that read it.
     pub read_by: Vec<(u32, String)>,
+    /// Two steps in each direction.
+    pub sketch: Sketch,
+}
+
+/// What is within two steps of an operation.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sketch {
+    /// The operation itself, then what is around it.
+    pub nodes: Vec<SketchNode>,
+    /// Who reads whom among them.
+    pub edges: Vec<SketchEdge>,
+    /// Operations of a step that are not among the nodes, where there are any.
+    pub more: Vec<(i8, u32)>,
+}
+
+/// An operation near another.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SketchNode {
+    /// Its row.
+    pub row: u32,
+    /// Steps from the operation that the picture is about; below 0 for what that one depends on.
+    pub step: i8,
+    /// Its type.
+    pub kind: String,
+    /// Its predicted unit: `ane`, `gpu` or `cpu`.
+    pub unit: String,
+    /// Type and name.
+    pub name: String,
+}
+
+/// A value that goes from one node to another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SketchEdge {
+    /// Who makes it, counted among the nodes.
+    pub from: u32,
+    /// Who reads it.
+    pub to: u32,
+    /// Whether it goes from one unit to another.
+    pub crosses: bool,
 }
 
 /// What a recipe would change.
