@@ -161,9 +161,9 @@ fn select(m: &mut Markup, name: &'static str, label: &str, options: impl FnOnce(
 
 fn shown(m: &mut Markup, document: &PairDocument) {
     m.put("ol", &[("class", "reasons"), ("role", "status")], |m| {
-        for side in [&document.first, &document.second] {
+        for (word, side) in [("First plan: ", &document.first), ("Second plan: ", &document.second)] {
             let loads = if side.loads { "" } else { "; this system is too old to load it" };
-            m.say("li", &[], &[&*name(side), loads].concat());
+            m.say("li", &[], &[word, &*name(side), loads].concat());
         }
     });
     for function in &document.functions {
@@ -226,11 +226,11 @@ fn strips(m: &mut Markup, document: &PairDocument, function: &FunctionPair) {
     let mut moved = vec![""; n_cells];
     for op in function.differs.iter().filter(|op| op.what.contains(&"unit")) {
         if let Some(cell) = moved.get_mut(op.row * n_cells / function.n_listed) {
-            *cell = "series-6";
+            *cell = "series-2";
         }
     }
     let label = format!(
-        "Units along the graph, operation above operation. First: {}, {} segments. Second: {}, {} segments. Between them: where the unit differs.",
+        "Units along the graph, operation above operation, layers that repeat once. First: {}, {} segments. Second: {}, {} segments. Between them: where the unit differs.",
         name(&document.first),
         function.first.n_segments,
         name(&document.second),
@@ -267,7 +267,7 @@ fn strips(m: &mut Markup, document: &PairDocument, function: &FunctionPair) {
             ("unit-ne", "Neural Engine"),
             ("unit-gpu", "GPU"),
             ("unit-cpu", "CPU"),
-            ("series-6", "another unit in the second plan"),
+            ("series-2", "another unit in the second plan"),
         ] {
             m.put("li", &[], |m| {
                 m.say("span", &[("class", &["swatch ", ink].concat())], "");
