@@ -6,7 +6,10 @@ use coreml_planner::{
     catalog::{Catalog, Glossary},
     desk::{Asked, Desk, Drawn},
     markup::DRAWN_BY_WORKER,
-    report::inspection::{PlanQuery, Query},
+    report::{
+        inspection::{PlanQuery, Query},
+        page,
+    },
     scenario::{ModelRef, Pick, Scenario, url},
 };
 
@@ -70,6 +73,19 @@ fn a_start_says_what_nobody_has_measured() {
     let gpu = on("lut4-g16", "cpu-and-gpu");
     assert!(gpu.contains("no data: how long this takes is unknown"), "{gpu}");
     assert!(gpu.contains("class=\"reference\""), "an unknown step is a line to the end");
+}
+
+#[test]
+fn the_first_load_is_not_shorter_than_a_later_one() {
+    for preset in ["resnet-50", "whisper-tiny", "llama-3.2-3b"] {
+        let scenario = Scenario { model: ModelRef::Preset(preset.to_owned()), ..Scenario::default() };
+        let (_, details) = page::whole(&scenario, None).unwrap_or_else(|why| panic!("{preset}: {why}"));
+        let (Some(first), Some(later)) = (details.start.first_load, details.start.load) else {
+            panic!("{preset}: rows are there for the Neural Engine")
+        };
+        let ordered = [(first.time.0, later.time.0), (first.time.1, later.time.1), (first.time.2, later.time.2)];
+        assert!(ordered.iter().all(|(first, later)| first >= later), "{preset}: {ordered:?}");
+    }
 }
 
 #[test]

@@ -7,8 +7,8 @@ use plotters::element::{PathElement, Rectangle};
 use plotters::style::text_anchor::{HPos, VPos};
 
 use super::axis::{Axis, Measure};
-use super::backend::{FINE, Ink, Role, fill, stroke, text_width};
-use super::sheet::{Area, Drawn, Grid, Inner, LINE, TEXT, UNDER, mark, panel, sheet, text, ticks_for, width_of};
+use super::backend::{FINE, Ink, Role, fill, stroke};
+use super::sheet::{Area, Drawn, Grid, Inner, LINE, UNDER, mark, panel, sheet, text, ticks_for, width_of};
 use super::{Chart, Frame, Mark, Span, Table};
 
 /// Groups of steps.
@@ -47,7 +47,7 @@ pub struct Step {
 /// A range is drawn up to this multiple of the longest group; an arrow says that it goes on.
 const REACH: f64 = 1.6;
 /// A page narrower than this has the value under the name, not beside it.
-const ONE_LINE: i32 = 560;
+const ONE_LINE: i32 = 640;
 
 /// Draws steps.
 #[must_use]
@@ -116,8 +116,8 @@ fn one(
     let said = step.span.as_ref().map_or(&*data.missing, |span| &*span.text);
     let left = inner.left + 4;
     root.draw_text(&step.name, &text(Role::Text, HPos::Left, VPos::Top), (left * FINE, top * FINE))?;
-    let (x, y) = if lines > 1 { (left, top + LINE) } else { (left + text_width(&step.name, TEXT) as i32 + 12, top) };
-    root.draw_text(said, &text(Role::Note, HPos::Left, VPos::Top), (x * FINE, y * FINE))?;
+    let (x, y, h_pos) = if lines > 1 { (left, top + LINE, HPos::Left) } else { (inner.right, top, HPos::Right) };
+    root.draw_text(said, &text(Role::Note, h_pos, VPos::Top), (x * FINE, y * FINE))?;
 
     let (bar_top, bar_bottom) = ((top + lines * LINE + 2) * FINE, (top + row - 10) * FINE);
     let middle = bar_top.midpoint(bar_bottom);

@@ -1,7 +1,7 @@
 //! What a start is made of: loading, the first time and later, the prompt, and the first tokens.
 //!
 //! Invariant: a time to load is only said where measured rows of the same runtime and unit, from two sources at least,
-//! were there to fit it; elsewhere it is unknown. Absent on purpose: a time to load that is derived from a rate of storage,
+//! were there to fit it; elsewhere it is unknown. The first load is never shorter than a later one. Absent on purpose: a time to load that is derived from a rate of storage,
 //! because it is the device's own compilation that takes it.
 
 use crate::{
@@ -81,7 +81,14 @@ pub(super) fn start(machine: &Machine, variant: &Variant, estimate: &Estimate, f
         let over = |speed: f64| if speed > 0.0 { n / speed } else { f64::INFINITY };
         then.push((name, decode.map(|own| (over(own.value.get()), over(own.high.get()), over(own.low.get())))));
     }
-    Start { first_load: loading(Metric::FirstLoad), load: loading(Metric::Load), then }
+    let load = loading(Metric::Load);
+    // The two are fitted apart; the first one has everything in it that a later one has.
+    let first_load = loading(Metric::FirstLoad).map(|first| {
+        let least = load.map_or((0.0, 0.0, 0.0), |later| later.time);
+        let time = (first.time.0.max(least.0), first.time.1.max(least.1), first.time.2.max(least.2));
+        Loading { time, ..first }
+    });
+    Start { first_load, load, then }
 }
 
 fn time(figure: &Result<crate::units::Figure<Seconds>, Absent>) -> Result<Time, &'static str> {
