@@ -160,7 +160,7 @@ fn select(m: &mut Markup, name: &'static str, label: &str, options: impl FnOnce(
 }
 
 fn shown(m: &mut Markup, document: &PairDocument) {
-    m.put("ol", &[("class", "reasons"), ("role", "status")], |m| {
+    m.put("ol", &[("class", "reasons")], |m| {
         for (word, side) in [("First plan: ", &document.first), ("Second plan: ", &document.second)] {
             let loads = if side.loads { "" } else { "; this system is too old to load it" };
             m.say("li", &[], &[word, &*name(side), loads].concat());
