@@ -1,9 +1,11 @@
-// Measures the page in a browser, by hand: `node tests/e2e/measure.js` after `cargo xtask build`. Prints the transfer,
-// first paint and readiness with a slowed processor and network, and the longest tasks while the context slider moves.
+// Measures the page in a browser, by hand: `node tests/e2e/measure.js` after `cargo xtask build`. Prints the
+// first paint and readiness with a slowed processor and network, the longest tasks while the context slider moves, and how
+// long the worker plans a large graph.
 // Tests do not time; these are figures for the notes of a change, on an idle machine.
 import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { chromium } from "@playwright/test";
+import { long } from "./specification.js";
 
 const port = 4178;
 const site = `http://127.0.0.1:${port}/`;
@@ -87,6 +89,34 @@ for (const cpu of [1, 4]) {
       `${tasks.length} tasks over 50 ms, the longest ${Math.max(0, ...tasks).toFixed(0)} ms`,
   );
   await context.close();
+}
+// How long the worker plans a graph of ten thousand operations, opened as a person opens a file.
+{
+  const page = await browser.newPage();
+  await page.goto(site);
+  await page.waitForSelector("table.matrix");
+  await page.locator('input[type="file"]').nth(1).setInputFiles(long(10_000));
+  await page.waitForSelector("section.package h2");
+  const scenario = new URL(page.url()).hash.slice(1);
+  const [worker] = page.workers();
+  const times = await worker.evaluate(
+    async ([home, link]) => {
+      // The same module as the worker's own, so the package is open in it.
+      const reader = await import(`${home}reader.js`);
+      // `Query::Plan(PlanQuery::Open(link))` in postcard: two tags, a length, the text.
+      const text = new TextEncoder().encode(link);
+      const question = new Uint8Array([5, 0, (text.length & 0x7f) | 0x80, text.length >> 7, ...text]);
+      const times = [];
+      for (let run = 0; run < 9; run += 1) {
+        const begun = performance.now();
+        reader.answer(question);
+        times.push(performance.now() - begun);
+      }
+      return times;
+    },
+    [site, scenario],
+  );
+  console.log(`planning 10 000 operations, reasons and all, drawn: ${median(times).toFixed(0)} ms (median of 9, least ${Math.min(...times).toFixed(0)})`);
 }
 await browser.close();
 server.kill();
