@@ -121,7 +121,7 @@ pub fn document(rows: &[Row], known: &Known, laws: &[Law]) -> AccuracyDocument {
     let outcomes: Vec<Outcome> = rows.iter().map(|row| resolve(row, known)).collect();
     let each = rows.iter().zip(&outcomes).enumerate().filter_map(|(at, (row, outcome))| {
         let case = outcome.as_ref().ok()?;
-        Some((at, Fitted { case, source: row.origin(), chip: &row.soc, trust: row.trust() }))
+        Some((at, Fitted::of(row, case)))
     });
     let (at, fitted) = each.unzip();
     let draft = Draft { rows, outcomes: &outcomes, at, fitted };

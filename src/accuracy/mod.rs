@@ -14,6 +14,7 @@ mod held_out;
 mod identifiers;
 mod known;
 mod parse;
+mod pool;
 mod published;
 mod resolve;
 mod score;
@@ -22,7 +23,7 @@ mod words;
 
 pub use case::{Case, Metric, Speed};
 pub use document::{AccuracyDocument, Conflict, ErrorRow, Point, SkippedRows, document};
-pub use fit::{Fitted, fit, laws_text};
+pub use fit::{Fitted, FittedLaw, fit, fit_with_rows, laws_text};
 pub use held_out::{Left, held_out};
 pub use known::Known;
 pub(crate) use parse::records;

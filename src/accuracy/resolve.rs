@@ -13,6 +13,7 @@ use crate::{
     estimate::{
         Subject,
         law::{self, Class, Parts},
+        sustained,
     },
     machine::{self, Machine, Unit},
     model::{Def, Model, Role},
@@ -140,10 +141,14 @@ pub fn resolve(row: &Row, known: &Known) -> Result<Case, Skip> {
     question.case(value)
 }
 
+/// Seconds that an app spends around the prompt before it shows a token, to begin the fit with.
+const FIRST_TOKEN: f64 = 0.02;
+
 /// Bytes a second at which a cache crosses as inputs and outputs of a call, as models did it before Core ML had states:
-/// GPT-2 family on M1 Max, 8 to 1024 tokens of cache (smpanaro/more-ane-transformers); on the GPU, Llama 3.1 8B on M1 Max
-/// (Apple's article on Core ML states).
+/// GPT-2 family on M1 Max, 8 to 1024 tokens of cache, with the Neural Engine and on the CPU alone
+/// (smpanaro/more-ane-transformers); on the GPU, Llama 3.1 8B on M1 Max (Apple's article on Core ML states).
 const CACHE_CROSSING: f64 = 1.2e9;
+const CACHE_CROSSING_CPU: f64 = 0.5e9;
 const CACHE_CROSSING_GPU: f64 = 0.36e9;
 
 /// The model without the weights that no denoising step reads: a row that names the UNet is about it alone.
@@ -217,8 +222,8 @@ impl Question<'_> {
                 let parts = Parts {
                     stream: mega(memory.weights.value.get()) * self.format.scale,
                     traffic: mega(memory.cache.value.get() + memory.activations.value.get()),
-                    compute: 0.0,
                     fixed: mega(memory.runtime.value.get()),
+                    ..Parts::default()
                 };
                 (Metric::Memory, parts, words::size(&self.row.unit)?, self.any_unit(&plans))
             }
@@ -246,7 +251,16 @@ impl Question<'_> {
                 let text = format!("{} {}", self.row.context, self.row.notes).to_ascii_lowercase();
                 let is_whole = ["recompute", "no kv", "without kv", "no cache"].iter().any(|word| text.contains(word));
                 let of = if metric == Metric::Decode && is_whole { Metric::Prefill } else { metric };
-                let (parts, unit) = self.call(&planned, of)?;
+                let (mut parts, unit) = self.call(&planned, of)?;
+                if of == Metric::FirstToken {
+                    parts.fixed += FIRST_TOKEN;
+                }
+                if of == Metric::Decode
+                    && words::is_warm(self.row)
+                    && let Some(kept) = sustained::kept(self.machine, unit)
+                {
+                    parts = parts.times(1.0 / kept.value.get());
+                }
                 let tokens = self.prompt();
                 let speed = match (metric, self.row.unit.as_str()) {
                     (Metric::Prefill, unit) if words::is_tokens(unit) => Speed::Per(tokens),
@@ -272,7 +286,9 @@ impl Question<'_> {
         }
         let is_placed_as_stated = match (self.stated, unit) {
             (Some(stated), Some(unit)) => stated == unit,
-            (None, _) | (_, None) => true,
+            // A row that names no unit teaches nothing of the CPU: that the work stayed there is our guess.
+            (None, unit) => unit != Some(Unit::Cpu),
+            (Some(_), None) => true,
         };
         Ok(Case { class, parts, speed, measured: speed.canonical(value), is_placed_as_stated })
     }
@@ -352,9 +368,10 @@ impl Question<'_> {
             parts.stream += own.stream * times;
             parts.traffic += own.traffic * times;
             if crosses && metric == Metric::Decode {
-                parts.traffic += match self.stated {
+                parts.given += match self.stated {
                     Some(Unit::Gpu) => cache / CACHE_CROSSING_GPU,
-                    Some(Unit::Ane | Unit::Cpu) | None => cache / CACHE_CROSSING,
+                    Some(Unit::Cpu) => cache / CACHE_CROSSING_CPU,
+                    Some(Unit::Ane) | None => cache / CACHE_CROSSING,
                 };
             }
             parts.compute += own.compute * times;

@@ -23,7 +23,7 @@ pub fn sheet(rows: &[Row], known: &Known) -> String {
         .iter()
         .filter_map(|(row, outcome)| {
             let case = outcome.as_ref().ok()?;
-            Some(Fitted { case, source: row.origin(), chip: &row.soc, trust: row.trust() })
+            Some(Fitted::of(row, case))
         })
         .collect();
     let mut out = String::new();

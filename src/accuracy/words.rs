@@ -129,6 +129,12 @@ fn in_app(row: &Row) -> bool {
     words.iter().any(|word| text.contains(word))
 }
 
+/// Whether a speed was taken after minutes of work, when a phone is warm.
+pub(super) fn is_warm(row: &Row) -> bool {
+    let text = format!("{} {}", row.context, row.notes).to_ascii_lowercase();
+    ["throttled", "thermal serious", "thermal critical", "min sustained"].iter().any(|word| text.contains(word))
+}
+
 pub(super) fn runtime(word: &str, model: &str) -> Result<Runtime, Skip> {
     let letters = letters(word);
     let model = model.to_ascii_lowercase();
@@ -213,13 +219,20 @@ pub(super) fn workload(row: &Row, runtime: Runtime) -> Workload {
     let depth = after(&text, "@ d").or_else(|| after(&text, "@d"));
     let context = held.unwrap_or_else(|| match (prompt, written) {
         (None, None) if runtime == Runtime::CoreMl => 512.0,
+        // `tg128` alone starts from nothing, as llama-bench does.
+        (None, Some(_)) if after(&text, "tg").is_some() => depth.unwrap_or(0.0) + written.unwrap_or(128.0) / 2.0,
         _ => depth.unwrap_or(0.0) + prompt.unwrap_or(64.0) + written.unwrap_or(128.0) / 2.0,
     });
     // A package has a cache of a fixed capacity, 2048 in most that are published, unless the row says its length.
     let is_stated = held.is_some() || text.contains("context");
     let context = if runtime == Runtime::CoreMl && !is_stated { context.min(2048.0) } else { context };
     let limit = |tokens: f64| tokens.clamp(1.0, 131_072.0) as u32;
-    let usual = if plain(&row.metric) == "ttft" { 20.0 } else { 512.0 };
+    let usual = match asked(row) {
+        Ok(Asked::Of(Metric::FirstToken)) => 20.0,
+        // A prompt that nobody speaks of must not make the cache of a decode longer.
+        Ok(Asked::Of(Metric::Decode)) => context.min(512.0),
+        Ok(_) | Err(_) => 512.0,
+    };
     Workload { context: limit(context), prompt: limit(prompt.unwrap_or(usual)) }
 }
 
@@ -285,6 +298,12 @@ mod tests {
     }
 
     #[test]
+    fn a_warm_phone_is_seen_in_the_words() {
+        assert!(is_warm(&row("decode", "after ~10 min sustained (throttled)")));
+        assert!(!is_warm(&row("decode", "sustained-generation: prompt 25 gen 512")));
+    }
+
+    #[test]
     fn units_are_understood_however_they_are_spelled() {
         let check = |word: &str, unit| assert_eq!(units(word, Runtime::CoreMl).map(|own| own.1), Ok(unit), "{word}");
         check("cpuAndNeuralEngine", Some(Unit::Ane));
@@ -308,6 +327,7 @@ mod tests {
         check("context 4096", Runtime::CoreMl, 4160, 4096);
         check("4k context", Runtime::Mlx, 4160, 4096);
         check("prompt 7084 gen 11776", Runtime::CoreMl, 2048, 7084);
+        check("tg128", Runtime::LlamaCpp, 64, 64);
         check("", Runtime::CoreMl, 512, 512);
     }
 }

@@ -204,10 +204,11 @@ fn errors(m: &mut Markup, sheet: &str, metric: &str) {
 fn wrong(m: &mut Markup, sheet: &str) {
     const WRONG: [&str; 6] = [
         "Nobody here measured on an Apple device: every rate is fitted on rows that others published, by methods that differ.",
-        "Neural Engine rows are few and come from a handful of people; leave one of them out and the error of the rest doubles. Their ranges are wide for that reason.",
+        "Neural Engine rows are few and come from a handful of people; leave one of them out and the error of its rows grows by a third or more. Their ranges are wide for that reason.",
         "Prompts that a runtime had cached, first loads that include a download, and loads that were warm are in the rows; the planner predicts none of these, and such rows are off by orders of magnitude.",
-        "CPU decode under Core ML rests on one source: left out, nothing of it can be predicted.",
-        "Thermal throttling is a range, not a simulation: how warm a device is decides within it.",
+        "CPU decode under Core ML rests on one source, and the rate at which a cache crosses as an input was taken from the same: its error with the source left out is too good.",
+        "Speeds are those of a device that is not warm yet. What is left after ten minutes was measured on one model of phone, and is \
+         said for phones alone (“A start, step by step”).",
         "Placement follows published rules; a package whose operations land elsewhere is timed on the wrong unit.",
     ];
     panel(m, "wrong-panel", "What is wrong with this planner", "In plain words.", |m| {

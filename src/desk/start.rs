@@ -39,6 +39,9 @@ pub(super) fn draw(details: &Details, width: u32) -> String {
             m.say("p", &[], text);
         }
         figure(m, "start", &steps(&frame, &data));
+        if let Some(later) = &start.later {
+            m.say("p", &[], later);
+        }
         m.say("p", &[("class", "hint")], &basis(start));
     });
     m.done()

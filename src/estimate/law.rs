@@ -91,6 +91,8 @@ pub struct Parts {
     pub compute: f64,
     /// What does not grow.
     pub fixed: f64,
+    /// What a source states outright, and no law changes.
+    pub given: f64,
 }
 
 impl Parts {
@@ -98,7 +100,7 @@ impl Parts {
     #[must_use]
     pub fn of(terms: &Terms) -> Self {
         let traffic = terms.cache + terms.activations;
-        Self { stream: terms.reading, traffic, compute: terms.arithmetic, fixed: terms.fixed + terms.hops }
+        Self { stream: terms.reading, traffic, compute: terms.arithmetic, fixed: terms.fixed + terms.hops, given: 0.0 }
     }
 }
 
@@ -113,13 +115,25 @@ impl Parts {
     #[must_use]
     pub fn weigh(&self, by: &Self) -> f64 {
         let (stream, compute) = (self.stream * by.stream, self.compute * by.compute);
-        stream.max(compute) + self.traffic * by.traffic + self.fixed * by.fixed
+        stream.max(compute) + self.traffic * by.traffic + self.fixed * by.fixed + self.given
+    }
+
+    /// Every part, times this.
+    #[must_use]
+    pub fn times(&self, by: f64) -> Self {
+        Self {
+            stream: self.stream * by,
+            traffic: self.traffic * by,
+            compute: self.compute * by,
+            fixed: self.fixed * by,
+            given: self.given * by,
+        }
     }
 
     /// The sum by multiples of 1.
     #[must_use]
     pub fn sum(&self) -> f64 {
-        self.stream.max(self.compute) + self.traffic + self.fixed
+        self.stream.max(self.compute) + self.traffic + self.fixed + self.given
     }
 }
 
@@ -232,6 +246,7 @@ impl Law {
             traffic: share(self.traffic),
             compute: share(self.compute),
             fixed: share(self.fixed),
+            given: 0.0,
         });
         Answer { value, low: value * share(self.low), high: value * share(self.high) }
     }

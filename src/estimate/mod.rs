@@ -6,6 +6,7 @@
 mod carriage;
 pub mod law;
 mod memory;
+pub mod sustained;
 mod verdict;
 
 pub use memory::{Memory, activation_peak};

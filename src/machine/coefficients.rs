@@ -51,7 +51,8 @@ coefficients! {
     PlannerStep = "planner-step",
     GpuDenseShareCoreml = "gpu-dense-share-coreml",
     GpuMatrixShare = "gpu-matrix-share",
-    GpuDenseShareOther = "gpu-dense-share-other",
+    GpuDenseShareLlamacpp = "gpu-dense-share-llamacpp",
+    GpuDenseShareMlx = "gpu-dense-share-mlx",
     GpuWeightShare = "gpu-weight-share",
     GpuActivationShare = "gpu-activation-share",
     GpuOpCoreml = "gpu-op-coreml",
@@ -72,6 +73,8 @@ coefficients! {
     RuntimeMemoryCoreml = "runtime-memory-coreml",
     RuntimeMemoryOther = "runtime-memory-other",
     DownloadShare = "download-share",
+    SustainedShareAne = "sustained-share-ane",
+    SustainedShareGpu = "sustained-share-gpu",
 }
 
 static ROWS: LazyLock<Vec<Option<&'static Coefficient>>> = LazyLock::new(|| {

@@ -181,7 +181,7 @@ fn known(device: &Device, soc: &'static Soc, ram_gib: Option<f64>, os_version: u
         (Some(own), Some(most)) if *most > 0 => f64::from(own) / f64::from(*most),
         _ => 1.0,
     };
-    let gpu_rates = |coreml: bool| gpu_peak(soc, gpu_share, coreml);
+    let gpu = |runtime| gpu_peak(soc, gpu_share, runtime).map(|dense| gpu_engine(dense, dram, runtime));
     let generation = soc.ane_family.as_deref().and_then(|family| family.strip_prefix('H')?.parse().ok()).unwrap_or(0);
     let ane_peak = soc.ane_fp16_derived_tflops.as_ref().or(soc.ane_fp16_measured_tflops.as_ref());
     let ane_peak = match (ane_peak, &soc.ane_tops_stated) {
@@ -210,10 +210,10 @@ fn known(device: &Device, soc: &'static Soc, ram_gib: Option<f64>, os_version: u
         ram,
         dram,
         ane,
-        gpu: gpu_rates(true).map(|dense| gpu_engine(dense, dram, Runtime::CoreMl)),
+        gpu: gpu(Runtime::CoreMl),
         cpu,
-        gpu_llamacpp: gpu_rates(false).map(|dense| gpu_engine(dense, dram, Runtime::LlamaCpp)),
-        gpu_mlx: gpu_rates(false).map(|dense| gpu_engine(dense, dram, Runtime::Mlx)),
+        gpu_llamacpp: gpu(Runtime::LlamaCpp),
+        gpu_mlx: gpu(Runtime::Mlx),
         int8_fast_path: soc.ane_int8_fast_path,
         ane_generation: generation,
         ane_max_width: if generation >= 16 { 65_536 } else { 16_384 },
@@ -230,15 +230,8 @@ fn custom(custom: &CustomDevice, os_version: u8) -> Machine {
     let peak = |tflops: f64| {
         (tflops > 0.0).then(|| Figure { basis: Basis::Assumed, ..Figure::exact(OpsPerSec::tera(tflops)) })
     };
-    let gpu = |runtime| {
-        peak(custom.gpu_tflops).map(|peak| {
-            let coef = match runtime {
-                Runtime::CoreMl => Coef::GpuDenseShareCoreml,
-                Runtime::LlamaCpp | Runtime::Mlx => Coef::GpuDenseShareOther,
-            };
-            gpu_engine(share_of(peak, coef), dram, runtime)
-        })
-    };
+    let gpu =
+        |runtime| peak(custom.gpu_tflops).map(|peak| gpu_engine(share_of(peak, dense_share(runtime)), dram, runtime));
     let ane = peak(custom.ane_tflops).map(|peak| Engine {
         dense: share_of(peak, Coef::AneDenseShare),
         depthwise: share_of(peak, Coef::AneDepthwiseShare),
@@ -308,14 +301,22 @@ fn ane_engine(soc: &Soc, generation: u8, is_mac: bool, peak: Figure<OpsPerSec>, 
     }
 }
 
+/// The share of a GPU's peak that a runtime reaches without matrix units.
+fn dense_share(runtime: Runtime) -> Coef {
+    match runtime {
+        Runtime::CoreMl => Coef::GpuDenseShareCoreml,
+        Runtime::LlamaCpp => Coef::GpuDenseShareLlamacpp,
+        Runtime::Mlx => Coef::GpuDenseShareMlx,
+    }
+}
+
 /// Dense FP16 rate that a runtime gets from the GPU.
-fn gpu_peak(soc: &Soc, share: f64, coreml: bool) -> Option<Figure<OpsPerSec>> {
+fn gpu_peak(soc: &Soc, share: f64, runtime: Runtime) -> Option<Figure<OpsPerSec>> {
     if let Some(matrix) = &soc.gpu_matmul_fp16_tflops {
         return Some(share_of(scaled(matrix, 1e12 * share), Coef::GpuMatrixShare));
     }
     let fact = soc.gpu_fp16_tflops.as_ref().or(soc.gpu_fp32_tflops.as_ref())?;
-    let coef = if coreml { Coef::GpuDenseShareCoreml } else { Coef::GpuDenseShareOther };
-    Some(share_of(scaled(fact, 1e12 * share), coef))
+    Some(share_of(scaled(fact, 1e12 * share), dense_share(runtime)))
 }
 
 fn gpu_engine(dense: Figure<OpsPerSec>, dram: Figure<BytesPerSec>, runtime: Runtime) -> Engine {

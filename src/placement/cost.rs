@@ -27,7 +27,8 @@ pub type Cost = [f64; 3];
 pub(super) fn of(facts: &Facts<'_>, op: &Op, work: &Work) -> Cost {
     let (class, billions) = amount(facts, op, work);
     let Some(row) = Rulebook::get().costs.iter().find(|row| row.class == class) else { return [0.0; 3] };
-    let gpu_size = facts.machine.gpu_size();
+    // A larger GPU is trusted with less than its size: what `all` did on Max chips (FastViT, RoBERTa) says so.
+    let gpu_size = facts.machine.gpu_size().sqrt();
     Unit::EVERY.map(|unit| match unit {
         Unit::Ane => billions / row.ane,
         Unit::Gpu => billions / (row.gpu * gpu_size),

@@ -158,7 +158,7 @@ impl<'m> Prepared<'m> {
         ask: &Ask,
         loads: &'s [WeightLoad],
     ) -> impl Fn(usize, Unit, End) -> Option<Terms> + use<'s, 'm> {
-        let setting = Setting::new(machine, ask.precision, self.written_in);
+        let setting = Setting::new(machine, ask.precision, self.written_in, runtime);
         move |op_idx, unit, end| {
             let op = self.ops.get(op_idx)?;
             let engine = machine.engine(runtime, unit)?;

@@ -6,7 +6,7 @@
 use crate::{
     machine::{Coef, Engine, Machine, Share, Unit},
     units::{Figure, Quantity},
-    variant::Precision,
+    variant::{Precision, Runtime},
 };
 
 use super::work::{OpClass, Work};
@@ -108,15 +108,16 @@ pub(super) struct Setting<'a> {
     pub precision: Precision,
     /// The type the graph's shapes are counted in.
     pub written_in: Precision,
+    runtime: Runtime,
     int8_gain: Figure<Share>,
     unfused: Figure<Share>,
 }
 
 impl<'a> Setting<'a> {
-    pub(super) fn new(machine: &'a Machine, precision: Precision, written_in: Precision) -> Self {
+    pub(super) fn new(machine: &'a Machine, precision: Precision, written_in: Precision, runtime: Runtime) -> Self {
         // Looked up once: a plan asks for them at every operation.
         let (int8_gain, unfused) = (Coef::Int8Gain.figure(), Coef::UnfusedShare.figure());
-        Self { machine, precision, written_in, int8_gain, unfused }
+        Self { machine, precision, written_in, runtime, int8_gain, unfused }
     }
 
     /// Bytes of an activation, as a multiple of what the graph's own types say.
@@ -151,8 +152,13 @@ pub(super) fn of(
     if setting.precision == Precision::W8A8 && unit == Unit::Ane && machine.int8_fast_path {
         dense_rate *= rate(&setting.int8_gain, end);
     }
+    let flops = match setting.runtime {
+        // A mask is an input like any other to Core ML.
+        Runtime::CoreMl => work.flops,
+        Runtime::LlamaCpp | Runtime::Mlx => work.flops - work.masked,
+    };
     let arithmetic = match work.class {
-        OpClass::Dense => work.flops / dense_rate,
+        OpClass::Dense => flops / dense_rate,
         OpClass::Depthwise => work.flops / rate(&engine.depthwise, end),
         // Element-wise work is bound by what it moves; its arithmetic runs on the same units at a fraction of the rate.
         OpClass::Elementwise => work.flops / (dense_rate * 0.1),

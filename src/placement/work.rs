@@ -28,6 +28,8 @@ pub struct Work {
     pub class: OpClass,
     /// Arithmetic operations (a multiply-add is two).
     pub flops: f64,
+    /// Of them, what a causal mask throws away: kernels that know the mask need not do it.
+    pub masked: f64,
     /// Bytes of activations read, at the program's own precision.
     pub read: f64,
     /// Bytes of activations written.
@@ -46,8 +48,17 @@ pub struct Work {
 pub(super) fn of(model: &Model, function: &Function, op: &Op, cached: &[Option<f64>]) -> Work {
     let names = &model.names;
     let class = class(names, function, op);
-    let mut work =
-        Work { class, flops: 0.0, read: 0.0, written: 0.0, cache: 0.0, largest: 0.0, weight: None, small_weights: 0.0 };
+    let mut work = Work {
+        class,
+        flops: 0.0,
+        masked: 0.0,
+        read: 0.0,
+        written: 0.0,
+        cache: 0.0,
+        largest: 0.0,
+        weight: None,
+        small_weights: 0.0,
+    };
     let mut biggest_weight = 0.0;
     for (_, values) in &op.inputs {
         for value in values {
@@ -93,6 +104,12 @@ pub(super) fn of(model: &Model, function: &Function, op: &Op, cached: &[Option<f
         }
     }
     work.flops = flops(names, function, op, class, n_out, work.read);
+    if op.kind == OpKind::ScaledDotProductAttention && op.input(names, "attn_mask").is_some() {
+        // Of n queries at the end of k keys, the mask takes (n − 1) / 2 keys from each on average.
+        let rows = |name| dims(function, op, names, name).iter().rev().nth(1).copied().unwrap_or(1) as f64;
+        let (queries, keys) = (rows("query"), rows("key"));
+        work.masked = work.flops * ((queries - 1.0).max(0.0) / 2.0 / keys.max(1.0)).min(0.5);
+    }
     if class == OpClass::Gather {
         // Only the rows that are looked up are read.
         work.read = work.written;

@@ -82,6 +82,8 @@ pub struct RowDocument {
     pub ttft_s: Option<FigureDocument>,
     /// Generated tokens a second.
     pub decode_tokens_per_s: Option<FigureDocument>,
+    /// Generated tokens a second after about ten minutes without a pause; null where nobody measured what is left.
+    pub sustained_tokens_per_s: Option<FigureDocument>,
     /// Time of one job.
     pub latency_s: Option<FigureDocument>,
     /// Share of the predicted time on each unit, over all functions.
@@ -183,6 +185,10 @@ fn row(cell: &Cell, machine: &Machine, quality: Option<QualityDocument>) -> RowD
     or_reason("ttft_s", estimate.ttft.err());
     or_reason("decode_tokens_per_s", estimate.decode.err());
     or_reason("latency_s", estimate.latency.err());
+    let sustained = estimate.sustained(machine, cell.variant.runtime);
+    if sustained.is_none() && estimate.decode.is_ok() {
+        reasons.insert("sustained_tokens_per_s", "only phones were measured cold and warm");
+    }
     let mut seconds = [0.0; 3];
     for plan in &estimate.plans {
         for (sum, own) in seconds.iter_mut().zip(plan.seconds) {
@@ -225,6 +231,7 @@ fn row(cell: &Cell, machine: &Machine, quality: Option<QualityDocument>) -> RowD
         prefill_tokens_per_s: estimate.prefill.ok().map(Into::into),
         ttft_s: estimate.ttft.ok().map(Into::into),
         decode_tokens_per_s: estimate.decode.ok().map(Into::into),
+        sustained_tokens_per_s: sustained.map(Into::into),
         latency_s: estimate.latency.ok().map(Into::into),
         time_share,
         quality,

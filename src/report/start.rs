@@ -1,8 +1,8 @@
 //! What a start is made of: loading, the first time and later, the prompt, and the first tokens.
 //!
 //! Invariant: a time to load is only said where measured rows of the same runtime and unit, from two sources at least,
-//! were there to fit it; elsewhere it is unknown. The first load is never shorter than a later one. Absent on purpose: a time to load that is derived from a rate of storage,
-//! because it is the device's own compilation that takes it.
+//! were there to fit it; elsewhere it is unknown. The first load is never shorter than a later one. Absent on purpose: a
+//! time to load that is derived from a rate of storage, because it is the device's own compilation that takes it.
 
 use crate::{
     estimate::{
@@ -33,6 +33,8 @@ pub struct Start {
     pub load: Option<Loading>,
     /// What follows, in order: a name, and its time or why there is none.
     pub then: Vec<(String, Result<Time, &'static str>)>,
+    /// What is left of the speed after ten minutes; nothing for a model that writes no tokens.
+    pub later: Option<String>,
 }
 
 /// A time to load, and what it rests on.
@@ -88,7 +90,17 @@ pub(super) fn start(machine: &Machine, variant: &Variant, estimate: &Estimate, f
         let time = (first.time.0.max(least.0), first.time.1.max(least.1), first.time.2.max(least.2));
         Loading { time, ..first }
     });
-    Start { first_load, load, then }
+    let later = estimate.decode.ok().map(|first| match estimate.sustained(machine, variant.runtime) {
+        Some(kept) => format!(
+            "After about ten minutes of writing without a pause the device is warm: {}, from {} at first.",
+            words::token_range(&kept),
+            words::token_range(&first)
+        ),
+        None => "What is left of the speed after minutes of work is unknown here: only phones were measured cold and \
+                 warm, on the Neural Engine and the GPU."
+            .to_owned(),
+    });
+    Start { first_load, load, then, later }
 }
 
 fn time(figure: &Result<crate::units::Figure<Seconds>, Absent>) -> Result<Time, &'static str> {

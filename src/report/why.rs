@@ -293,10 +293,10 @@ fn unit_inputs(unit: Unit, runtime: Runtime, machine: &Machine) -> Vec<Input> {
             Coef::CacheMostCoremlGpu,
         ],
         (Unit::Gpu, Runtime::LlamaCpp) => {
-            &[Coef::GpuWeightShare, Coef::GpuDenseShareOther, Coef::GpuOpLlamacpp, Coef::CacheShareOther]
+            &[Coef::GpuWeightShare, Coef::GpuDenseShareLlamacpp, Coef::GpuOpLlamacpp, Coef::CacheShareOther]
         }
         (Unit::Gpu, Runtime::Mlx) => {
-            &[Coef::GpuWeightShare, Coef::GpuDenseShareOther, Coef::GpuOpMlx, Coef::CacheShareOther]
+            &[Coef::GpuWeightShare, Coef::GpuDenseShareMlx, Coef::GpuOpMlx, Coef::CacheShareOther]
         }
         (Unit::Cpu, _) => &[Coef::CpuBandwidthShare, Coef::CpuDenseShare, Coef::CpuOp],
     };

@@ -75,7 +75,7 @@ pub(super) fn fit(parser: &mut Parser) -> Result<(), Stop> {
     let (rows, known) = (rows(path.as_ref())?, known()?);
     let outcomes: Vec<Outcome> = rows.iter().map(|row| accuracy::resolve(row, &known)).collect();
     let (_, fitted) = expressed(&rows, &outcomes);
-    let text = accuracy::laws_text(&accuracy::fit(&fitted));
+    let text = accuracy::laws_text(&accuracy::fit_with_rows(&fitted));
     match out {
         Some(path) => fs::write(&path, text).map_err(|error| Stop::BadInput(format!("{}: {error}", path.display()))),
         None => {
@@ -89,7 +89,7 @@ pub(super) fn fit(parser: &mut Parser) -> Result<(), Stop> {
 fn expressed<'a>(rows: &'a [Row], outcomes: &'a [Outcome]) -> (Vec<usize>, Vec<Fitted<'a>>) {
     let each = rows.iter().zip(outcomes).enumerate().filter_map(|(at, (row, outcome))| {
         let case = outcome.as_ref().ok()?;
-        Some((at, Fitted { case, source: row.origin(), chip: &row.soc, trust: row.trust() }))
+        Some((at, Fitted::of(row, case)))
     });
     each.unzip()
 }
