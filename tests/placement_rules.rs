@@ -562,7 +562,7 @@ fn table_of_cases() -> Vec<(&'static str, Case, Case)> {
         ),
         ("F08", flexible(plain(), Flexibility::Range { span: 3 }), plain()),
         ("P01", small(24), small(640)),
-        ("P01", matmul(384), matmul(512)),
+        ("P01", matmul(360), matmul(512)),
         ("P02", attention(16, 1024), attention(16, 2048)),
         ("P03", matmul(256), matmul(512)),
         (

@@ -62,24 +62,6 @@ impl FittedLaw {
     }
 }
 
-/// What is the same work with something around it: the first token is a prompt read, a call in an app is a call.
-pub(super) fn base(metric: Metric) -> Option<Metric> {
-    match metric {
-        Metric::FirstToken => Some(Metric::Prefill),
-        Metric::InApp => Some(Metric::Latency),
-        Metric::Decode
-        | Metric::Prefill
-        | Metric::Latency
-        | Metric::EndToEnd
-        | Metric::Memory
-        | Metric::Size
-        | Metric::Load
-        | Metric::FirstLoad
-        | Metric::Power
-        | Metric::Energy => None,
-    }
-}
-
 /// The kinds of cost that a metric may weigh differently from what it rests on, as [`Multiples::with`] counts them: before
 /// the first token the prompt is read at the rate of any prompt, and what is fitted is what comes around it.
 fn free(metric: Metric) -> &'static [usize] {
@@ -94,7 +76,9 @@ impl Found {
     fn parent(&self, class: Class) -> Multiples {
         let of = |wanted: Class| self.0.iter().find(|(own, _)| *own == wanted).map(|(_, multiples)| *multiples);
         let whole = |metric| Class { metric, runtime: "any", unit: "any", family: "any" };
-        base(class.metric)
+        class
+            .metric
+            .base()
             .and_then(|metric| of(Class { metric, ..class }).or_else(|| of(whole(metric))))
             .or_else(|| of(whole(class.metric)))
             .unwrap_or(PLAIN)

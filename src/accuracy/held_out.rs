@@ -1,9 +1,6 @@
 //! Predictions of rows that the fit did not see.
 
-use super::{
-    fit::{Fitted, base},
-    score::predict,
-};
+use super::{fit::Fitted, score::predict};
 use crate::estimate::law::Answer;
 
 /// What is left out of a fit at a time.
@@ -34,7 +31,7 @@ pub fn held_out(rows: &[Fitted<'_>], left: Left) -> Vec<Option<Answer>> {
         // Laws of other metrics do not bear on these rows.
         let bears = |row: &&Fitted<'_>| {
             let class = row.case.class;
-            own.iter().any(|own| own.metric == class.metric || base(own.metric) == Some(class.metric))
+            own.iter().any(|own| own.metric == class.metric || own.metric.base() == Some(class.metric))
         };
         let rest: Vec<Fitted<'_>> =
             rows.iter().filter(bears).filter(|row| left == Left::Nothing || key(row) != *out).copied().collect();

@@ -29,7 +29,7 @@ pub(super) fn loads(model: &Model, variant: &Variant, stored: &Stored, machine: 
         let elements = weight.elements() as f64;
         let form = form(&kept.stored_as, &weight.encoding);
         loads.push(WeightLoad {
-            stored: kept.bytes as f64 / copies * ane_padding(form),
+            stored: kept.bytes as f64 / copies,
             dense: elements * bytes_per_element,
             elements: if form == Form::Plain {
                 0.0
@@ -110,22 +110,6 @@ fn linear(bits: u32, granularity: Granularity) -> Form {
         Granularity::PerBlock(_) => Form::Blocks,
         Granularity::PerTensor | Granularity::PerChannel if bits == 8 => Form::Linear8,
         Granularity::PerTensor | Granularity::PerChannel => Form::Linear4,
-    }
-}
-
-/// The Neural Engine pads 3-bit indices to 4 and 6-bit indices to 8 when it streams them.
-fn ane_padding(form: Form) -> f64 {
-    match form {
-        Form::Table { bits: 3 } => 4.0 / 3.0,
-        Form::Table { bits: 6 } => 8.0 / 6.0,
-        Form::Table { .. }
-        | Form::Plain
-        | Form::Linear8
-        | Form::Linear4
-        | Form::Blocks
-        | Form::Sparse
-        | Form::Other
-        | Form::Foreign => 1.0,
     }
 }
 

@@ -67,6 +67,27 @@ impl Metric {
     }
 }
 
+impl Metric {
+    /// The same work without what is around it: the first token is a prompt read, a call in an app is a call.
+    #[must_use]
+    pub fn base(self) -> Option<Self> {
+        match self {
+            Self::FirstToken => Some(Self::Prefill),
+            Self::InApp => Some(Self::Latency),
+            Self::Decode
+            | Self::Prefill
+            | Self::Latency
+            | Self::EndToEnd
+            | Self::Memory
+            | Self::Size
+            | Self::Load
+            | Self::FirstLoad
+            | Self::Power
+            | Self::Energy => None,
+        }
+    }
+}
+
 /// What a law holds for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Class {
@@ -171,13 +192,21 @@ impl Class {
     /// The most particular law of a table that holds for it.
     #[must_use]
     pub fn law(self, laws: &[Law]) -> Option<&Law> {
-        let within = |runtime: &str, unit: &str, family: &str| {
-            laws.iter().find(|law| law.class.split(' ').eq([self.metric.id(), runtime, unit, family]))
+        let within = |metric: Self, runtime: &str, unit: &str, family: &str| {
+            laws.iter().find(|law| law.class.split(' ').eq([metric.metric.id(), runtime, unit, family]))
         };
-        within(self.runtime, self.unit, self.family)
-            .or_else(|| within(self.runtime, self.unit, "any"))
-            .or_else(|| within(self.runtime, "any", "any"))
-            .or_else(|| within("any", "any", "any"))
+        let on_unit = |own: Self| {
+            within(own, own.runtime, own.unit, own.family).or_else(|| within(own, own.runtime, own.unit, "any"))
+        };
+        on_unit(self)
+            // Another unit says less than the same call on the same unit with nothing around it. Before a first token what is
+            // around it may be most of the time.
+            .or_else(|| {
+                let metric = self.metric.base().filter(|_| self.metric != Metric::FirstToken)?;
+                on_unit(Self { metric, ..self })
+            })
+            .or_else(|| within(self, self.runtime, "any", "any"))
+            .or_else(|| within(self, "any", "any", "any"))
     }
 
     /// The law that was fitted, if rows were there to fit it.
