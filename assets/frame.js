@@ -1,7 +1,7 @@
 // The planner inside a frame: what `?embed=1` changes, and how it talks to the page around it.
 //
 // Query: `panel=verdict,matrix,…` shows only those panels; `lock=1` or `lock=model,device,workload` takes controls away;
-// `theme=light|dark` holds a theme. Absent means everything, unlocked, as the system likes.
+// `theme=light|dark|auto` holds a theme. Absent means everything, unlocked, as the system likes.
 //
 // Messages are objects with `planner: 1`, the version of this protocol, and a `type`.
 //   frame → page   hello { versions }          until it is answered
@@ -10,6 +10,7 @@
 //                  height { height }           CSS pixels of the whole content
 //   page → frame   hello { versions }          the answer; fixes the version and the page's origin
 //                  set { link }                the part of a planner link after `#`
+//                  theme { theme }             light, dark, or auto: as the system likes
 //                  get {}                      asks for one more `ready`
 // `answer` is { sentence, status }: what the page shows as its verdict. Nothing else leaves the frame, and nothing but a
 // scenario comes in. Learning platforms that know none of this get the frame-resize messages of LTI and Canvas.
@@ -36,9 +37,10 @@ function hide() {
 }
 
 /** The theme of the page around, whatever this browser chose for the planner alone. */
-function dress() {
-  const theme = query.get("theme");
-  if (theme === "light" || theme === "dark") document.documentElement.dataset.theme = theme;
+function dress(theme) {
+  const { dataset } = document.documentElement;
+  if (theme === "light" || theme === "dark") dataset.theme = theme;
+  else if (theme === "auto") delete dataset.theme;
 }
 
 const answer = () => {
@@ -75,6 +77,7 @@ addEventListener("message", ({ source, origin: from, data }) => {
     measure();
   } else if (from === origin || origin === "*") {
     if (data.type === "set" && typeof data.link === "string") location.hash = data.link;
+    else if (data.type === "theme") dress(data.theme);
     else if (data.type === "get") send({ type: "ready", ...state() });
   }
 });
@@ -82,7 +85,7 @@ addEventListener("message", ({ source, origin: from, data }) => {
 /** Called by boot.js when the planner stands. */
 export function start() {
   hide();
-  dress();
+  dress(query.get("theme"));
   if (parent === window) return;
   new ResizeObserver(measure).observe(document.documentElement);
   measure();

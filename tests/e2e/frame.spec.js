@@ -76,6 +76,24 @@ test("the element takes attributes, fires changes, and follows its attributes", 
   await expect(planner.locator("h1")).toContainText("Llama 3.2 3B");
 });
 
+test("the element leaves the page's tree alone and dresses as the page around it does", async ({ page, baseURL }) => {
+  const element = '<coreml-planner model="llama-3.2-1b"><a href="#">The planner, for those without scripts</a></coreml-planner>';
+  const planner = await host(page, `<script type="module" src="${baseURL}embed.js"></script>${element}`);
+  await expect(planner.locator("h1")).toContainText("Llama 3.2 1B");
+  // A framework that finds children it did not write draws the page again.
+  expect(await page.evaluate(() => document.querySelector("coreml-planner").children.length)).toBe(1);
+  const theme = planner.locator("html");
+  await expect(theme).toHaveAttribute("data-theme", "light");
+  const paint = (background) =>
+    page.evaluate((colour) => document.body.setAttribute("style", `background: ${colour}`), background);
+  await paint("#101218");
+  await expect(theme).toHaveAttribute("data-theme", "dark");
+  await paint("#fff");
+  await expect(theme).toHaveAttribute("data-theme", "light");
+  await page.evaluate(() => document.querySelector("coreml-planner").setAttribute("theme", "auto"));
+  await expect(theme).not.toHaveAttribute("data-theme");
+});
+
 test("locks take away what they name, for hands and for keys", async ({ page }) => {
   await page.goto(`?embed=1&lock=model,workload#${LINK}`);
   await expect(page.locator("h1")).toBeVisible();
