@@ -4,8 +4,8 @@ use coreml_planner::{
     accuracy::{self, Fitted, Known, Left, Metric, Outcome, Row, Trust},
     catalog::Catalog,
     estimate::law::Answer,
-    report::quality,
-    variant::Variant,
+    report::{effect::Effect, quality},
+    variant::{EVERY, Variant},
 };
 
 const MODELS: &str = include_str!("../assets/data/models.csv");
@@ -166,4 +166,43 @@ fn published_pairs_are_measured_rows_and_variants_find_theirs() {
     }
     let plain = quality::quality(&pairs, &Variant::from_id("fp16").unwrap(), Some(arch));
     assert!(plain.published.is_empty() && plain.note.is_some());
+}
+
+#[test]
+fn the_quality_column_shows_the_worst_of_what_is_published() {
+    let pairs = quality::pairs(include_str!("../assets/data/quality.csv"));
+    let change = |own: &quality::Published| own.compressed / own.plain - 1.0;
+    let mut published = 0;
+    for preset in &Catalog::get().presets {
+        for variant in EVERY {
+            let effect = Effect::of(variant, Some(&preset.arch));
+            let found = quality::quality(&pairs, variant, Some(&preset.arch)).published;
+            let of_percent: Vec<_> = found.iter().filter(|own| !own.measure.ends_with("dB")).collect();
+            let Effect::Published(own, is_same_group) = effect else {
+                assert!(of_percent.is_empty(), "{} of {}: {effect:?}", variant.id(), preset.id);
+                continue;
+            };
+            published += 1;
+            let worst = of_percent.iter().find(|pair| pair.row == own.row).expect("a published pair");
+            assert_eq!(own.change, (change(worst) * 1000.0).round() as i32, "{}", own.row);
+            assert_eq!(
+                is_same_group,
+                of_percent.iter().any(|pair| pair.same_group),
+                "{} of {}",
+                variant.id(),
+                preset.id
+            );
+            let others = of_percent.iter().filter(|pair| {
+                pair.same_group == is_same_group && (pair.training == "none" || worst.training != "none")
+            });
+            assert_eq!(others.clone().count(), own.n as usize, "{} of {}", variant.id(), preset.id);
+            for other in others {
+                assert!(change(other).abs() <= change(worst).abs(), "{} is worse than {}", other.row, own.row);
+            }
+        }
+    }
+    assert!(published > 100, "{published}");
+    // Of a model whose kind is not known nothing is said.
+    assert_eq!(Effect::of(&Variant::from_id("lut4").unwrap(), None), Effect::NoData);
+    assert_eq!(Effect::of(&Variant::from_id("fp16").unwrap(), None), Effect::Plain);
 }

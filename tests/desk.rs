@@ -89,6 +89,16 @@ fn the_first_load_is_not_shorter_than_a_later_one() {
 }
 
 #[test]
+fn the_quality_of_a_variant_names_every_published_pair() {
+    let sheet = |key: &str| Desk::default().panel(&["why:quality:", key].concat(), &asked("llama-3.2-1b", ""));
+    let drawn = sheet("lut4-g16").expect("a sheet");
+    let matrix = panel("matrix", &asked("llama-3.2-1b", ""));
+    assert!(matrix.contains("data-key=\"quality:lut4-g16\""), "the way to it");
+    assert!(drawn.matches("<tr>").count() > 2 && drawn.contains("perplexity") && drawn.contains("row m"), "{drawn}");
+    assert!(sheet("nothing").is_err() && sheet("").is_err());
+}
+
+#[test]
 fn every_term_that_is_linked_is_in_the_glossary() {
     let mut linked = std::collections::BTreeSet::new();
     let mut drawn: Vec<String> = DRAWN_BY_WORKER.iter().map(|name| panel(name, &asked("llama-3.2-1b", ""))).collect();

@@ -3,7 +3,7 @@
 //! A stand-in is a graph of the right size instead of the right graph: a decoder of the stated widths, or a chain of
 //! convolutions with the stated parameters and multiply-adds. `assets/data/models.csv` lists them with their sources.
 
-use super::parse::records;
+use super::records;
 use crate::{
     catalog::{
         Catalog,

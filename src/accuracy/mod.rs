@@ -16,6 +16,7 @@ mod known;
 mod parse;
 mod pool;
 mod published;
+mod records;
 mod resolve;
 mod score;
 mod sheet;
@@ -26,8 +27,8 @@ pub use document::{AccuracyDocument, Conflict, ErrorRow, Point, SkippedRows, doc
 pub use fit::{Fitted, FittedLaw, fit, fit_with_rows, laws_text};
 pub use held_out::{Left, held_out};
 pub use known::Known;
-pub(crate) use parse::records;
 pub use parse::{Row, Trust, read};
+pub(crate) use records::records;
 pub use resolve::{Skip, resolve};
 pub use score::{Group, Outcome, Scored, Scores, group, predict, score, scored};
 pub use sheet::sheet;

@@ -57,7 +57,7 @@ impl Row {
 
 /// Reads a file of measurements. Columns may come in any order; `id`, `model`, `metric` and `value` must be there.
 pub fn read(text: &str) -> Result<Vec<Row>, String> {
-    let mut lines = records(text.trim_start_matches('\u{feff}')).into_iter();
+    let mut lines = super::records(text.trim_start_matches('\u{feff}')).into_iter();
     let head = lines.next().ok_or_else(|| "the file is empty: its first line names the columns".to_owned())?;
     let at = |name: &str| head.iter().position(|column| column.trim() == name);
     for needed in ["id", "model", "metric", "value"] {
@@ -89,35 +89,6 @@ pub fn read(text: &str) -> Result<Vec<Row>, String> {
         }
     });
     Ok(rows.collect())
-}
-
-/// Splits comma-separated text; a quoted cell may hold commas, line ends and doubled quotes.
-pub(crate) fn records(text: &str) -> Vec<Vec<String>> {
-    let (mut all, mut cells, mut cell) = (Vec::new(), Vec::new(), String::new());
-    let mut quoted = false;
-    let mut chars = text.chars().peekable();
-    while let Some(next) = chars.next() {
-        match next {
-            '"' if quoted && chars.peek() == Some(&'"') => {
-                cell.push('"');
-                chars.next();
-            }
-            '"' if quoted => quoted = false,
-            '"' if cell.is_empty() => quoted = true,
-            ',' if !quoted => cells.push(std::mem::take(&mut cell)),
-            '\r' if !quoted => {}
-            '\n' if !quoted => {
-                cells.push(std::mem::take(&mut cell));
-                all.push(std::mem::take(&mut cells));
-            }
-            other => cell.push(other),
-        }
-    }
-    if !cell.is_empty() || !cells.is_empty() {
-        cells.push(cell);
-        all.push(cells);
-    }
-    all
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     estimate::law::Answer,
-    report::quality::{Pair, wanted},
+    report::{effect::wanted, quality::Pair},
     variant::Runtime,
 };
 

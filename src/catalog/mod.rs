@@ -19,7 +19,7 @@ pub use rule::{CostClass, CostRow, Effect, Rule, RuleText, RuleTexts, Rulebook, 
 
 pub use schema::{
     AppMemory, Catalog, Coefficient, Confidence, Device, DeviceKind, Fact, FactKind, Law, Limit, OsFamily, Preset,
-    PresetKind, Soc, Source, SourceIdx, TopsMeaning,
+    PresetKind, QualityEffect, Soc, Source, SourceIdx, TopsMeaning,
 };
 
 use std::sync::LazyLock;

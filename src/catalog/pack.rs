@@ -15,7 +15,11 @@ mod arch;
 mod check;
 mod glossary;
 mod lesson;
+#[path = "pack/quality.rs"]
+mod quality;
 mod recipe;
+#[path = "../accuracy/records.rs"]
+mod records;
 #[path = "pack/rows.rs"]
 mod rows;
 mod rule;
@@ -85,6 +89,11 @@ pub fn pack(data: &Path) -> Result<Packed, Vec<Problem>> {
         packer.rules(&file, &text);
         packer.rows(file, &text);
     }
+    let published = data.join("quality.csv");
+    if published.exists() {
+        let text = fs::read_to_string(&published).map_err(unreadable(&published))?;
+        packer.catalog.quality = quality::effects(&text);
+    }
     if packer.problems.is_empty() {
         let failed = |error: postcard::Error| vec![Problem { file: data.to_owned(), line: 1, what: error.to_string() }];
         let lean = lean(&packer.catalog).map_err(|what| vec![Problem { file: data.to_owned(), line: 1, what }])?;
@@ -120,6 +129,11 @@ fn lean(catalog: &Catalog) -> Result<Catalog, String> {
     let mut catalog = catalog.clone();
     // The page times calls; loads, power and sizes of measured rows are the tool's affair.
     catalog.laws.retain(|law| ["decode ", "prefill ", "latency "].iter().any(|metric| law.class.starts_with(metric)));
+    for own in &mut catalog.quality {
+        own.row.clear();
+        own.model.clear();
+        own.measure.truncate(own.measure.find(',').unwrap_or(own.measure.len()));
+    }
     let mut value = serde_json::to_value(&catalog).map_err(|error| error.to_string())?;
     strip(&mut value);
     serde_json::from_value(value).map_err(|error| error.to_string())
@@ -163,6 +177,7 @@ fn main() {
     println!("cargo::rerun-if-changed=assets/data");
     println!("cargo::rerun-if-changed=assets/words/fixes.toml");
     println!("cargo::rerun-if-changed=src/catalog");
+    println!("cargo::rerun-if-changed=src/accuracy/records.rs");
     let recipes = pack_recipes(Path::new("assets/words/fixes.toml")).map_err(|problem| vec![problem]);
     println!("cargo::rerun-if-changed=assets/words/glossary.toml");
     let glossary = pack_glossary(Path::new("assets/words/glossary.toml")).map_err(|problem| vec![problem]);

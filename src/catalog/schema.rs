@@ -25,6 +25,32 @@ pub struct Catalog {
     pub coefficients: Vec<Coefficient>,
     /// What was fitted on measured rows.
     pub laws: Vec<Law>,
+    /// What others published about the answers of compressed models.
+    pub quality: Vec<QualityEffect>,
+}
+
+/// The worst published change of a measure by a compression, for one kind of model. The pairs of the same group are the
+/// first choice, then those without training; decibels have no percent, so they are left out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QualityEffect {
+    /// `language`, `image`, `speech`.
+    pub kind: String,
+    /// `table`, `scales`, `sparse`, `w8a8`, `gguf`, `mlx`.
+    pub method: String,
+    /// Bits of a weight, or percent of zeros.
+    pub bits: String,
+    /// What shares a table or a scale; empty for all of them together.
+    pub group: String,
+    /// The change in thousandths of the plain model's value.
+    pub change: i32,
+    /// How many pairs it is the worst of.
+    pub n: u32,
+    /// What was measured.
+    pub measure: String,
+    /// Whose answers; empty in the page.
+    pub model: String,
+    /// Id in `measurements.csv`; empty in the page.
+    pub row: String,
 }
 
 /// How the parts of a prediction add up in one class of measured rows, in thousandths.

@@ -4,7 +4,6 @@
 //! fit. Each of them is in words in the mark's value and in the table. A press on a mark plans it.
 
 use crate::{
-    catalog::published_quality,
     chart::{Dot, Frame, Guide, Ink, Key, Look, Measure, Naming, Scale, Scatter, Shape, Span, scatter},
     estimate::Status,
     format::Package,
@@ -14,8 +13,8 @@ use crate::{
         answer,
         details::Details,
         drawings::tick,
+        effect::{Effect, LITTLE_PERCENT},
         frontier::{Better, PlanPoint, frontier},
-        quality::{self, LITTLE_PERCENT, Risk},
         words,
     },
     scenario::Scenario,
@@ -37,7 +36,6 @@ pub(super) fn draw(
 ) -> Result<String, String> {
     let chosen = answer::choose(scenario, package).map_err(|error| error.to_string())?;
     let arch = chosen.preset.map(|preset| &preset.arch);
-    let pairs = quality::pairs(published_quality());
     let is_wanted = |point: &&PlanPoint| everything || point.keeps_quality || point.is_picked;
     let wanted: Vec<&PlanPoint> = details.points.iter().filter(is_wanted).collect();
     let shown: Vec<&PlanPoint> = wanted.iter().copied().filter(|point| point.speed.is_some()).collect();
@@ -51,9 +49,9 @@ pub(super) fn draw(
     }
     let better = if details.writes_tokens { Better::More } else { Better::Less };
     let best = frontier(&shown, better);
-    let risks: Vec<Risk> =
-        shown.iter().map(|point| quality::risk(&quality::quality(&pairs, point.variant(), arch))).collect();
-    let dots = shown.iter().zip(&risks).enumerate().map(|(idx, (point, risk))| dot(point, risk, best.contains(&idx)));
+    let effects: Vec<Effect> = shown.iter().map(|point| Effect::of(point.variant(), arch)).collect();
+    let dots =
+        shown.iter().zip(&effects).enumerate().map(|(idx, (point, effect))| dot(point, *effect, best.contains(&idx)));
     let data = Scatter {
         subject: "plan".to_owned(),
         x: size(&shown),
@@ -72,19 +70,19 @@ pub(super) fn draw(
     };
     let mut chart = scatter(&frame, &data);
     chart.table.head.extend(["fit", "frontier", "published effect on quality"].map(str::to_owned));
-    for (idx, ((mark, row), (point, risk))) in
-        chart.marks.iter_mut().zip(&mut chart.table.rows).zip(shown.iter().zip(&risks)).enumerate()
+    for (idx, ((mark, row), (point, effect))) in
+        chart.marks.iter_mut().zip(&mut chart.table.rows).zip(shown.iter().zip(&effects)).enumerate()
     {
         let fit = words::status(point.status);
         mark.pick = point.pick.id();
-        mark.text = [&*mark.text, "; ", fit, "; quality: ", of_risk(risk)].concat();
+        mark.text = [&*mark.text, "; ", fit, "; quality: ", &of_effect(*effect)].concat();
         let on = if best.contains(&idx) { "on it" } else { "" };
-        row.extend([fit, on, of_risk(risk)].map(str::to_owned));
+        row.extend([fit, on, &of_effect(*effect)].map(str::to_owned));
     }
     for point in wanted.iter().filter(|point| point.speed.is_none()) {
         chart.table.rows.push(without(point));
     }
-    chart.keys = keys(&shown, &risks);
+    chart.keys = keys(&shown, &effects);
     panel(&mut m, "frontier-panel", "Speed against size", note, |m| {
         m.say("p", &[("class", "found-answer")], &said);
         m.say("p", &[], standing(&shown, &best));
@@ -102,20 +100,20 @@ pub(super) fn draw(
 const QUALITY: &str = "Quality is not predicted. Where somebody has published what a method with these bits did to a model \
                        of this kind, the mark has the worst of it; your model can do better or worse. Measure it on your own data.";
 
-fn of_risk(risk: &Risk) -> &str {
-    match risk {
-        Risk::Plain => "the weights are not compressed",
-        Risk::Little(text) | Risk::Marked(text) => text,
-        Risk::NoData => "no published data",
+fn of_effect(effect: Effect) -> String {
+    match effect {
+        Effect::Plain => "the weights are not compressed".to_owned(),
+        Effect::Published(own, is_same_group) => words::effect(own, is_same_group),
+        Effect::NoData => "no published data".to_owned(),
     }
 }
 
-fn shape(risk: &Risk) -> Shape {
-    match risk {
-        Risk::Plain => Shape::Disc,
-        Risk::Little(_) => Shape::Square,
-        Risk::Marked(_) => Shape::Triangle,
-        Risk::NoData => Shape::Diamond,
+fn shape(effect: Effect) -> Shape {
+    match effect {
+        Effect::Plain => Shape::Disc,
+        Effect::Published(own, _) if own.is_little() => Shape::Square,
+        Effect::Published(..) => Shape::Triangle,
+        Effect::NoData => Shape::Diamond,
     }
 }
 
@@ -132,7 +130,7 @@ fn ink(unit: Option<Unit>) -> Ink {
     }
 }
 
-fn dot(point: &PlanPoint, risk: &Risk, is_best: bool) -> Dot {
+fn dot(point: &PlanPoint, effect: Effect, is_best: bool) -> Dot {
     let (value, low, high) = point.speed.unwrap_or_default();
     let is_named = is_best || point.is_picked;
     // The ranges of all of them would be a thicket: the others say theirs in words.
@@ -142,7 +140,7 @@ fn dot(point: &PlanPoint, risk: &Risk, is_best: bool) -> Dot {
         name: [&*point.label, ", ", &point.units].concat(),
         ink: ink(point.unit),
         look: Look {
-            shape: shape(risk),
+            shape: shape(effect),
             hollow: does_not_fit(point),
             picked: point.is_picked,
             naming: if is_named { Naming::Beside } else { Naming::Listed },
@@ -219,7 +217,7 @@ fn without(point: &PlanPoint) -> Vec<String> {
 }
 
 /// The legend: only what is there to see.
-fn keys(shown: &[&PlanPoint], risks: &[Risk]) -> Vec<Key> {
+fn keys(shown: &[&PlanPoint], effects: &[Effect]) -> Vec<Key> {
     let mut keys = Vec::new();
     for unit in Unit::EVERY {
         if shown.iter().any(|point| point.unit == Some(unit)) {
@@ -234,7 +232,7 @@ fn keys(shown: &[&PlanPoint], risks: &[Risk]) -> Vec<Key> {
         (Shape::Diamond, "shape-diamond", "diamond: no published data on quality".to_owned()),
     ];
     for (wanted, class, name) in shapes {
-        if risks.iter().any(|risk| shape(risk) == wanted) {
+        if effects.iter().any(|effect| shape(*effect) == wanted) {
             keys.push(Key { class, name });
         }
     }

@@ -14,6 +14,7 @@ mod lesson;
 mod measured;
 mod pair;
 mod panel;
+mod quality;
 mod roofline;
 mod sketch;
 mod stage;

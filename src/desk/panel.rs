@@ -1,6 +1,8 @@
 //! The panels, by name.
 
-use super::{accuracy, compare, evidence, find, frontier, lesson, measured, pair, roofline, start, take, words};
+use super::{
+    accuracy, compare, evidence, find, frontier, lesson, measured, pair, quality, roofline, start, take, words,
+};
 use crate::{
     format::Package,
     markup,
@@ -12,6 +14,7 @@ use crate::{
         view::{FigureKey, View},
     },
     scenario::{Scenario, url},
+    variant::Variant,
 };
 
 /// What a panel is asked with.
@@ -90,6 +93,10 @@ pub(super) fn draw(
         "take" => take::draw(scenario, package, view)?,
         "evidence" => evidence::draw(scenario, package, view, &asked.more),
         "lesson" => lesson::draw(scenario, n_params(scenario, package), view, details, &asked.more),
+        "why" if of.starts_with("quality:") => {
+            let variant = of.strip_prefix("quality:").and_then(Variant::from_id).ok_or("there is no such variant")?;
+            quality::sheet(&variant, answer::choose(scenario, package).ok().and_then(|chosen| chosen.preset))
+        }
         "why" => {
             let key = FigureKey::EVERY.into_iter().find(|key| key.id() == of);
             let why = key.zip(view.picked).and_then(|(key, picked)| page::why(scenario, package, picked, key));

@@ -4,6 +4,7 @@ use super::{ABSENT, Icon, Markup, icon, truth, unit_of, verdict_of, when};
 use crate::{
     machine::Unit,
     report::{
+        effect::Effect,
         view::{Group, MatrixCell, MatrixRow, View, columns},
         words,
     },
@@ -46,7 +47,10 @@ fn table(m: &mut Markup, view: &View, everything: bool) {
     m.put("table", &[("class", "matrix")], |m| {
         m.put("thead", &[], |m| {
             m.put("tr", &[], |m| {
-                m.say("th", &[("scope", "col")], "Variant");
+                m.put("th", &[("scope", "col")], |m| {
+                    m.text("Variant, size, ");
+                    m.term("quality", "quality");
+                });
                 for (units, name) in Units::EVERY.into_iter().zip(columns()) {
                     m.put("th", &[("scope", "col")], |m| match units {
                         Units::CpuAndNe => m.term("ane", name),
@@ -84,6 +88,7 @@ fn line(m: &mut Markup, view: &View, row: &MatrixRow) {
         m.say("span", &[("class", "matrix-name")], &row.label);
         m.text(" ");
         m.say("span", &[("class", "matrix-size")], &row.bundle);
+        quality(m, row);
     });
     let all = Units::EVERY.len().to_string();
     let span = if row.spans { all.as_str() } else { ABSENT };
@@ -91,6 +96,25 @@ fn line(m: &mut Markup, view: &View, row: &MatrixRow) {
         let status = verdict_of(cell.status);
         m.put("td", &[("data-verdict", status), ("colspan", span)], |m| one(m, view, cell));
     }
+}
+
+/// What is published of the answers, and a way to all of it.
+fn quality(m: &mut Markup, row: &MatrixRow) {
+    let Effect::Published(own, _) = row.effect else { return };
+    let attributes = [
+        ("class", "linklike matrix-quality"),
+        ("type", "button"),
+        ("aria-haspopup", "dialog"),
+        ("data-effect", row.effect.class()),
+        ("data-press", "why"),
+        ("data-key", &["quality:", &row.id].concat()),
+    ];
+    m.put("button", &attributes, |m| {
+        m.say("b", &[], &words::change(own.change));
+        m.text(" ");
+        m.text(own.short());
+        m.say("span", &[("class", "unseen")], &[" for ", &row.label].concat());
+    });
 }
 
 fn one(m: &mut Markup, view: &View, cell: &MatrixCell) {

@@ -9,6 +9,7 @@ pub mod controls;
 pub mod details;
 pub mod devices;
 pub mod drawings;
+pub mod effect;
 pub mod evidence;
 pub mod find;
 pub mod frontier;

@@ -1,6 +1,7 @@
 //! The view model of the page: one scenario as sentences, figures, a matrix, bars and series, ready to be drawn.
 
 use crate::{
+    catalog::arch::Arch,
     estimate::{Estimate, LimitKind, Status, overall},
     machine::{Machine, Unit},
     scenario::{Pick, Units},
@@ -13,6 +14,7 @@ use crate::{
 
 use super::{
     answer::{Answer, Cell, Chosen, keeps_quality},
+    effect::Effect,
     words,
 };
 
@@ -185,6 +187,8 @@ pub struct MatrixRow {
     pub spans: bool,
     /// Whether usable quality can be expected without retraining or calibration.
     pub keeps_quality: bool,
+    /// The worst that is published of what this does to answers.
+    pub effect: Effect,
 }
 
 /// One cell.
@@ -279,7 +283,7 @@ pub fn view(chosen: &Chosen, machine: &Machine, answer: &Answer) -> Option<View>
         picked_variant: cell.variant,
         is_recommended: answer.picked == answer.recommended,
         figures: figures(&cell.estimate),
-        matrix: matrix(answer),
+        matrix: matrix(answer, chosen.preset.map(|preset| &preset.arch)),
         memory: memory_bar(machine, &cell.estimate),
         verdicts: verdict_lines(machine, &cell.estimate),
     })
@@ -373,7 +377,7 @@ fn pace(estimate: &Estimate) -> f64 {
     }
 }
 
-fn matrix(answer: &Answer) -> Vec<Group> {
+fn matrix(answer: &Answer, arch: Option<&Arch>) -> Vec<Group> {
     let fastest = answer.cells.iter().map(|cell| pace(&cell.estimate)).fold(0.0, f64::max);
     let mut groups: Vec<Group> = Vec::new();
     for (idx, cell) in answer.cells.iter().enumerate() {
@@ -391,6 +395,7 @@ fn matrix(answer: &Answer) -> Vec<Group> {
                 cells: Vec::new(),
                 spans: cell.variant.runtime != Runtime::CoreMl,
                 keeps_quality: keeps_quality(&cell.variant),
+                effect: Effect::of(&cell.variant, arch),
             });
         }
         if let Some(row) = group.rows.last_mut() {

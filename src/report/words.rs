@@ -2,6 +2,7 @@
 
 use crate::{
     catalog::OsFamily,
+    catalog::QualityEffect,
     estimate::{Absent, LimitKind, Status, Verdict},
     machine::Machine,
     scenario::Units,
@@ -245,4 +246,21 @@ pub fn size_range(figure: &Figure<Bytes>) -> String {
 fn span(low: f64, high: f64) -> String {
     let (low, high) = (number(low), number(high));
     if low == high { low } else { format!("{low}–{high}") }
+}
+
+/// A change in thousandths, as signed percent.
+#[must_use]
+pub fn change(thousandths: i32) -> String {
+    let sign = if thousandths < 0 { "\u{2212}" } else { "+" };
+    let (whole, tenths) = (thousandths.unsigned_abs() / 10, thousandths.unsigned_abs() % 10);
+    [sign, &whole.to_string(), ".", &tenths.to_string(), "\u{202f}%"].concat()
+}
+
+/// The worst published change of a measure, and how it relates to the variant.
+#[must_use]
+pub fn effect(own: &QualityEffect, is_same_group: bool) -> String {
+    let worst =
+        if own.n == 1 { "one published pair".to_owned() } else { format!("worst of {} published pairs", own.n) };
+    let group = if is_same_group { "" } else { ", of other group sizes" };
+    format!("{} {} for {} ({worst}{group})", change(own.change), own.measure, own.model)
 }
