@@ -185,6 +185,8 @@ fn the_quality_column_shows_the_worst_of_what_is_published() {
             published += 1;
             let worst = of_percent.iter().find(|pair| pair.row == own.row).expect("a published pair");
             assert_eq!(own.change, (change(worst) * 1000.0).round() as i32, "{}", own.row);
+            let is_mildest = |pair: &&&quality::Published| (change(pair) * 1000.0).round() as i32 == own.mildest;
+            assert!(of_percent.iter().any(|pair| is_mildest(&pair)) && own.mildest.abs() <= own.change.abs());
             assert_eq!(
                 is_same_group,
                 of_percent.iter().any(|pair| pair.same_group),

@@ -43,7 +43,7 @@ fn measure(name: &str, scale: Scale, tick: fn(f64) -> String) -> Measure {
 fn example_bars() -> Bars {
     let size = |low, value, high| Some(span(low, value, high, "GB"));
     let speed = |low, value, high| Some(span(low, value, high, "tok/s"));
-    let series = |name: &str, ink, values| BarSeries { name: name.to_owned(), ink, values };
+    let series = |name: &str, ink, values| BarSeries { name: name.to_owned(), ink, inks: Vec::new(), values };
     Bars {
         subject: "variant".to_owned(),
         categories: ["Float 16", "Int8 per channel", "Int4 in blocks of 32", "Palettized 4-bit, groups of 16"]

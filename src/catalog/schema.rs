@@ -43,6 +43,8 @@ pub struct QualityEffect {
     pub group: String,
     /// The change in thousandths of the plain model's value.
     pub change: i32,
+    /// The mildest published change of the same measure, trained or not, by the same method, bits and group.
+    pub mildest: i32,
     /// How many pairs it is the worst of.
     pub n: u32,
     /// What was measured.

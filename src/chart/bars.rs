@@ -45,10 +45,14 @@ pub struct BarSeries {
     pub name: String,
     /// Its colour.
     pub ink: Ink,
+    /// A colour for each category instead; empty for one colour.
+    pub inks: Vec<Ink>,
     /// One for each category.
     pub values: Vec<Option<Span>>,
 }
 
+/// Room at the right of the last panel, for half of the last tick's label.
+const MARGIN: i32 = 18;
 /// A page narrower than this takes panels one under the other.
 const SIDE_BY_SIDE: i32 = 560;
 
@@ -59,9 +63,12 @@ pub fn bars(frame: &Frame, data: &Bars) -> Chart {
     let n_panels = i32::try_from(data.panels.len()).unwrap_or(0).max(1);
     let beside = width >= SIDE_BY_SIDE;
     let name_width = data.categories.iter().map(|name| text_width(name, TEXT)).fold(0.0, f64::max) as i32 + 18;
-    let names = name_width.min(width * 2 / 5);
+    // Names that would take too much of the width stand above their bars: half a name can be that of another bar.
+    let stacked = name_width > width * 2 / 5;
+    let names = if stacked { 12 } else { name_width };
     let gap = 28;
-    let inner_width = if beside { (width - names - 12 - gap * (n_panels - 1)) / n_panels } else { width - names - 12 };
+    let inner_width =
+        if beside { (width - names - MARGIN - gap * (n_panels - 1)) / n_panels } else { width - names - MARGIN };
 
     // Limits decide how much room a panel needs above it.
     let planned: Vec<(Axis, Vec<Lane>)> = data.panels.iter().map(|panel| plan(panel, inner_width)).collect();
@@ -69,6 +76,7 @@ pub fn bars(frame: &Frame, data: &Bars) -> Chart {
     let above = planned.iter().map(|(_, lanes)| own_above(lanes)).max().unwrap_or(6);
     let n_series = data.panels.iter().map(|panel| panel.series.len()).max().unwrap_or(1).max(1);
     let row = if n_series == 1 { 28 } else { 10 + 16 * i32::try_from(n_series).unwrap_or(1) };
+    let row = if stacked { row + LINE } else { row };
     let rows = row * i32::try_from(data.categories.len()).unwrap_or(0).max(1);
     let height = if beside {
         above + rows + UNDER
@@ -84,7 +92,11 @@ pub fn bars(frame: &Frame, data: &Bars) -> Chart {
                 if beside { (names + idx * (inner_width + gap), above) } else { (names, used + own_above(lanes)) };
             let inner = Inner { left, top, right: left + inner_width, bottom: top + rows };
             used = inner.bottom + UNDER + LINE;
-            let labelled = if beside && idx > 0 { Names::Left } else { Names::Shown(names) };
+            let labelled = match (stacked, beside && idx > 0) {
+                (true, _) => Names::Above(row),
+                (false, true) => Names::Left,
+                (false, false) => Names::Shown(names),
+            };
             draw_panel(root, data, data_panel, axis, lanes, inner, labelled, &mut marks)?;
         }
         Ok(())
@@ -96,7 +108,11 @@ pub fn bars(frame: &Frame, data: &Bars) -> Chart {
 }
 
 enum Names {
+    /// At the left of the panel, in so much room.
     Shown(i32),
+    /// Each above its bars, in rows of this height.
+    Above(i32),
+    /// Those of the panel at the left are for this one as well.
     Left,
 }
 
@@ -121,13 +137,13 @@ fn draw_panel(
     marks: &mut Vec<Mark>,
 ) -> Drawn {
     let categories = data.categories.iter().map(|name| match labelled {
-        Names::Shown(width) => shortened(name, f64::from(width - 14)),
-        Names::Left => String::new(),
+        Names::Shown(_) => name.clone(),
+        Names::Above(_) | Names::Left => String::new(),
     });
     let y = Axis::names(categories.collect());
     let label_room = match labelled {
         Names::Shown(width) => width,
-        Names::Left => 8,
+        Names::Above(_) | Names::Left => 8,
     };
     let mut plot = panel(root, inner, (axis, &data_panel.measure.name), (&y, label_room), Grid::Across)?;
     if let Some(chosen) = data.chosen.filter(|chosen| *chosen < data.categories.len()) {
@@ -136,14 +152,23 @@ fn draw_panel(
         plot.draw_series([band])?;
     }
     let n_series = data_panel.series.len().max(1) as f64;
-    let thick = 0.72 / n_series;
+    // The part of a row that is bars, and where it begins, from the row's middle.
+    let (from, part) = match labelled {
+        Names::Above(row) => {
+            let name = f64::from(LINE) / f64::from(row);
+            (name - 0.46, 0.88 - name)
+        }
+        Names::Shown(_) | Names::Left => (-0.36, 0.72),
+    };
+    let thick = part / n_series;
     for (series_idx, series) in data_panel.series.iter().enumerate() {
         for (category_idx, (category, span)) in data.categories.iter().zip(&series.values).enumerate() {
-            let top = category_idx as f64 - 0.36 + thick * series_idx as f64;
+            let top = category_idx as f64 + from + thick * series_idx as f64;
             let (near, far, middle) = (top + thick * 0.08, top + thick * 0.92, top + thick * 0.5);
+            let ink = series.inks.get(category_idx).copied().unwrap_or(series.ink);
             let end = match span {
                 Some(span) => {
-                    let bar = Rectangle::new([(axis.low(), near), (span.value, far)], fill(Role::Bar, series.ink));
+                    let bar = Rectangle::new([(axis.low(), near), (span.value, far)], fill(Role::Bar, ink));
                     plot.draw_series([bar])?;
                     if span.high > span.low {
                         let (from, to) = (near + thick * 0.2, far - thick * 0.2);
@@ -152,7 +177,7 @@ fn draw_panel(
                         let shape: Vec<(f64, f64)> = ends.into_iter().chain(other).collect();
                         // Twice: a light edge first, so that the part inside the bar is seen as well.
                         let halo = PathElement::new(shape.clone(), stroke(Role::Halo, Ink::Plain));
-                        plot.draw_series([halo, PathElement::new(shape, stroke(Role::Whisker, series.ink))])?;
+                        plot.draw_series([halo, PathElement::new(shape, stroke(Role::Whisker, ink))])?;
                     }
                     span.text.clone()
                 }
@@ -175,7 +200,17 @@ fn draw_panel(
             marks.push(mark((x0, y0), (x1, y1), label, end));
         }
     }
-    draw_lanes(root, inner, &shifted(lanes, inner.left))
+    draw_lanes(root, inner, &shifted(lanes, inner.left))?;
+    // Over the lines of the limits.
+    if matches!(labelled, Names::Above(_)) {
+        for (idx, name) in data.categories.iter().enumerate() {
+            let (_, y) = plot.backend_coord(&(axis.low(), idx as f64 - 0.46));
+            let room = f64::from(inner.right - inner.left - 4);
+            let style = text(Role::Text, HPos::Left, VPos::Top);
+            root.draw_text(&shortened(name, room), &style, ((inner.left + 4) * FINE, y))?;
+        }
+    }
+    Ok(())
 }
 
 fn shifted(lanes: &[Lane], by: i32) -> Vec<Lane> {

@@ -58,7 +58,7 @@ pub fn lines(frame: &Frame, data: &Lines) -> Chart {
     let ys = points.clone().flat_map(|point| [point.y.value, point.y.low, point.y.high]);
     let y = Axis::over(&data.y, ys.clone().chain(near(&data.y_limits, ys)), ticks_for(plot_height, 44));
     let left = y.widest(TEXT) as i32 + 18;
-    let right = width - 18;
+    let right = width - 26;
     let xs = points.map(|point| point.x);
     let x_all = xs.clone().chain(near(&data.x_limits, xs));
     let x = Axis::over(&data.x, x_all, ticks_for(right - left, 62));

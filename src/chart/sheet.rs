@@ -256,6 +256,21 @@ pub(super) fn mark((x0, y0): (i32, i32), (x1, y1): (i32, i32), label: String, te
     Mark { x, y, w: unit((x1 - x0).abs()), h: unit((y1 - y0).abs()), label, text, pick: String::new() }
 }
 
+/// The text in lines of at most `room`, broken between words; a word that is wider than that has a line of its own.
+pub(super) fn wrapped(text: &str, room: f64) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if text_width(line, TEXT) + text_width(word, TEXT) + TEXT * 0.36 <= room => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
 /// Ticks that fit a length.
 pub(super) fn ticks_for(length: i32, each: i32) -> u32 {
     u32::try_from(length / each).unwrap_or(0).clamp(2, 8)

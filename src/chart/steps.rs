@@ -8,7 +8,7 @@ use plotters::style::text_anchor::{HPos, VPos};
 
 use super::axis::{Axis, Measure};
 use super::backend::{FINE, Ink, Role, fill, stroke};
-use super::sheet::{Area, Drawn, Grid, Inner, LINE, UNDER, mark, panel, sheet, text, ticks_for, width_of};
+use super::sheet::{Area, Drawn, Grid, Inner, LINE, UNDER, mark, panel, sheet, text, ticks_for, width_of, wrapped};
 use super::{Chart, Frame, Mark, Span, Table};
 
 /// Groups of steps.
@@ -53,8 +53,12 @@ const ONE_LINE: i32 = 640;
 #[must_use]
 pub fn steps(frame: &Frame, data: &Steps) -> Chart {
     let width = width_of(frame);
-    let lines = if width < ONE_LINE { 2 } else { 1 };
-    let row = lines * LINE + 24;
+    let inner_width = width - 24;
+    let lines = |step: &Step| {
+        let names = wrapped(&step.name, f64::from(inner_width - 4)).len();
+        if width < ONE_LINE { 1 + i32::try_from(names).unwrap_or(1) } else { 1 }
+    };
+    let row = |step: &Step| lines(step) * LINE + 24;
     let longest = data.groups.iter().map(|group| starts(group).1).fold(0.0, f64::max);
     let mut ends = vec![longest];
     for group in &data.groups {
@@ -62,9 +66,8 @@ pub fn steps(frame: &Frame, data: &Steps) -> Chart {
             ends.extend(step.span.as_ref().map(|span| (start + span.high).min(longest * REACH)));
         }
     }
-    let inner_width = width - 24;
     let axis = Axis::over(&data.measure, ends.iter().copied(), ticks_for(inner_width, 62));
-    let height_of = |group: &StepGroup| LINE + 12 + row * i32::try_from(group.steps.len()).unwrap_or(0);
+    let height_of = |group: &StepGroup| LINE + 12 + group.steps.iter().map(row).sum::<i32>();
     let height = data.groups.iter().map(height_of).sum::<i32>().max(LINE);
     let inner = Inner { left: 12, top: 4, right: width - 12, bottom: 4 + height };
 
@@ -79,8 +82,18 @@ pub fn steps(frame: &Frame, data: &Steps) -> Chart {
             root.draw_text(&group.name, &style, ((inner.left + 4) * FINE, (top + 6) * FINE))?;
             top += LINE + 12;
             for (start, step) in starts(group).0.into_iter().zip(&group.steps) {
-                marks.push(one(root, data, group, step, &at, start, axis.high(), (top, row, lines), inner)?);
-                top += row;
+                marks.push(one(
+                    root,
+                    data,
+                    group,
+                    step,
+                    &at,
+                    start,
+                    axis.high(),
+                    (top, row(step), lines(step)),
+                    inner,
+                )?);
+                top += row(step);
             }
         }
         Ok(())
@@ -115,9 +128,18 @@ fn one(
 ) -> Drawn<Mark> {
     let said = step.span.as_ref().map_or(&*data.missing, |span| &*span.text);
     let left = inner.left + 4;
-    root.draw_text(&step.name, &text(Role::Text, HPos::Left, VPos::Top), (left * FINE, top * FINE))?;
-    let (x, y, h_pos) = if lines > 1 { (left, top + LINE, HPos::Left) } else { (inner.right, top, HPos::Right) };
-    root.draw_text(said, &text(Role::Note, h_pos, VPos::Top), (x * FINE, y * FINE))?;
+    let style = text(Role::Text, HPos::Left, VPos::Top);
+    let mut below = top;
+    if lines > 1 {
+        for line in wrapped(&step.name, f64::from(inner.right - left)) {
+            root.draw_text(&line, &style, (left * FINE, below * FINE))?;
+            below += LINE;
+        }
+    } else {
+        root.draw_text(&step.name, &style, (left * FINE, top * FINE))?;
+    }
+    let (x, h_pos) = if lines > 1 { (left, HPos::Left) } else { (inner.right, HPos::Right) };
+    root.draw_text(said, &text(Role::Note, h_pos, VPos::Top), (x * FINE, below * FINE))?;
 
     let (bar_top, bar_bottom) = ((top + lines * LINE + 2) * FINE, (top + row - 10) * FINE);
     let middle = bar_top.midpoint(bar_bottom);

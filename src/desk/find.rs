@@ -164,7 +164,12 @@ fn row(m: &mut Markup, name: &str, note: &str, scenario: &Scenario, judged: &Jud
         m.say("td", &[("class", "num")], &si_bytes(judged.bundle.value));
         m.say("td", &[("class", "num")], &iec_bytes(judged.memory.value));
         m.say("td", &[("class", "num")], &judged.speed_text());
-        m.say("td", &[], &judged.binds);
+        m.put("td", &[], |m| {
+            m.text(&judged.binds);
+            if !judged.nearest.is_empty() {
+                m.say("span", &[("class", "hint")], &["next: ", &judged.nearest].concat());
+            }
+        });
     });
 }
 
@@ -319,6 +324,7 @@ fn ladder(m: &mut Markup, fleet: &find::Fleet, width: u32) {
             series: vec![BarSeries {
                 name: String::new(),
                 ink: Ink::Series1,
+                inks: Vec::new(),
                 values: rungs.into_iter().map(|(_, span)| Some(span)).collect(),
             }],
         }],

@@ -4,7 +4,7 @@
 //! fit. Each of them is in words in the mark's value and in the table. A press on a mark plans it.
 
 use crate::{
-    chart::{Dot, Frame, Guide, Ink, Key, Look, Measure, Naming, Scale, Scatter, Shape, Span, scatter},
+    chart::{Dot, Frame, Guide, Key, Look, Measure, Naming, Scale, Scatter, Shape, Span, scatter},
     estimate::Status,
     format::Package,
     machine::Unit,
@@ -12,7 +12,7 @@ use crate::{
     report::{
         answer,
         details::Details,
-        drawings::tick,
+        drawings::{tick, unit_ink},
         effect::{Effect, LITTLE_PERCENT},
         frontier::{Better, PlanPoint, frontier},
         words,
@@ -121,15 +121,6 @@ fn does_not_fit(point: &PlanPoint) -> bool {
     point.status == Status::Fails
 }
 
-fn ink(unit: Option<Unit>) -> Ink {
-    match unit {
-        Some(Unit::Ane) => Ink::NeuralEngine,
-        Some(Unit::Gpu) => Ink::Gpu,
-        Some(Unit::Cpu) => Ink::Cpu,
-        None => Ink::Plain,
-    }
-}
-
 fn dot(point: &PlanPoint, effect: Effect, is_best: bool) -> Dot {
     let (value, low, high) = point.speed.unwrap_or_default();
     let is_named = is_best || point.is_picked;
@@ -138,7 +129,7 @@ fn dot(point: &PlanPoint, effect: Effect, is_best: bool) -> Dot {
     let (size, _, _) = point.bundle;
     Dot {
         name: [&*point.label, ", ", &point.units].concat(),
-        ink: ink(point.unit),
+        ink: unit_ink(point.unit),
         look: Look {
             shape: shape(effect),
             hollow: does_not_fit(point),
@@ -222,7 +213,7 @@ fn keys(shown: &[&PlanPoint], effects: &[Effect]) -> Vec<Key> {
     for unit in Unit::EVERY {
         if shown.iter().any(|point| point.unit == Some(unit)) {
             let name = ["colour: mostly ", unit.name()].concat();
-            keys.push(Key { class: ink(Some(unit)).class(), name });
+            keys.push(Key { class: unit_ink(Some(unit)).class(), name });
         }
     }
     let shapes = [

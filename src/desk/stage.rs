@@ -313,6 +313,7 @@ fn recipe(m: &mut Markup, idx: usize, recipe: &Recipe) {
 fn around(near: &Near) -> String {
     let mut m = Markup::new();
     if near.title.is_empty() {
+        m.say("p", &[("class", "hint")], &near.line);
         return m.done();
     }
     m.say("h3", &[], &near.title);

@@ -110,7 +110,7 @@ fn quality(m: &mut Markup, row: &MatrixRow) {
         ("data-key", &["quality:", &row.id].concat()),
     ];
     m.put("button", &attributes, |m| {
-        m.say("b", &[], &words::change(own.change));
+        m.say("b", &[], &words::changes(own));
         m.text(" ");
         m.text(own.short());
         m.say("span", &[("class", "unseen")], &[" for ", &row.label].concat());

@@ -2,6 +2,7 @@
 
 use crate::{
     catalog::{Catalog, Fact, TopsMeaning},
+    estimate::law::main_unit,
     machine::{Machine, Unit},
     placement::{Prepared, RuleIdx},
     units::{
@@ -78,6 +79,8 @@ pub struct SeriesRow {
     pub bundle: (f64, f64, f64),
     /// Tokens a second, or seconds of one job: value, low, high.
     pub speed: Option<(f64, f64, f64)>,
+    /// The unit that does most of the work of a call.
+    pub unit: Option<Unit>,
     /// The bundle in words.
     pub bundle_text: String,
     /// The speed in words, or why there is none.
@@ -169,6 +172,7 @@ fn series(answer: &Answer, picked: &Cell) -> Vec<SeriesRow> {
             idx,
             bundle: (bundle.value.get(), bundle.low.get(), bundle.high.get()),
             speed,
+            unit: estimate.plans.last().map(main_unit),
             bundle_text: words::size_range(&bundle),
             speed_text,
             is_picked: cell.variant == picked.variant,

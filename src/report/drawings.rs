@@ -5,9 +5,10 @@
 use crate::{
     catalog::Catalog,
     chart::{
-        BarSeries, Bars, Chart, Frame, Ink, Limit, LimitKind, Line, LinePoint, Lines, Measure, Panel, Part, Scale,
+        BarSeries, Bars, Chart, Frame, Ink, Key, Limit, LimitKind, Line, LinePoint, Lines, Measure, Panel, Part, Scale,
         Span, Stack, bars, lines, stack,
     },
+    machine::Unit,
     scenario::Units,
     units::{
         Bytes, Quantity,
@@ -97,9 +98,9 @@ pub fn variants(view: &Details, shown: impl Fn(&SeriesRow) -> bool, width: u32) 
         at: bytes,
         label: format!("App Store: {}", si_bytes(Bytes::of(bytes))),
     });
-    let panel = |measure, ink, values, limits| Panel {
+    let panel = |measure, inks, values, limits| Panel {
         measure,
-        series: vec![BarSeries { name: String::new(), ink, values }],
+        series: vec![BarSeries { name: String::new(), ink: Ink::Series1, inks, values }],
         limits,
     };
     let drawn = Bars {
@@ -109,20 +110,38 @@ pub fn variants(view: &Details, shown: impl Fn(&SeriesRow) -> bool, width: u32) 
         panels: vec![
             panel(
                 size,
-                Ink::Series1,
+                Vec::new(),
                 rows.iter().map(|row| Some(span(row.bundle, &row.bundle_text))).collect(),
                 app_size.into_iter().collect(),
             ),
             panel(
                 speed,
-                Ink::Series6,
+                rows.iter().map(|row| unit_ink(row.unit)).collect(),
                 rows.iter().map(|row| row.speed.map(|speed| span(speed, &row.speed_text))).collect(),
                 Vec::new(),
             ),
         ],
         missing: "no data".to_owned(),
     };
-    bars(&frame, &drawn)
+    let mut chart = bars(&frame, &drawn);
+    for unit in Unit::EVERY {
+        if rows.iter().any(|row| row.unit == Some(unit)) {
+            let name = ["speed: mostly ", unit.name()].concat();
+            chart.keys.push(Key { class: unit_ink(Some(unit)).class(), name });
+        }
+    }
+    chart
+}
+
+/// The colour of a unit.
+#[must_use]
+pub fn unit_ink(unit: Option<Unit>) -> Ink {
+    match unit {
+        Some(Unit::Ane) => Ink::NeuralEngine,
+        Some(Unit::Gpu) => Ink::Gpu,
+        Some(Unit::Cpu) => Ink::Cpu,
+        None => Ink::Plain,
+    }
 }
 
 /// Decode speed over the context, with the chosen context marked.

@@ -256,6 +256,17 @@ pub fn change(thousandths: i32) -> String {
     [sign, &whole.to_string(), ".", &tenths.to_string(), "\u{202f}%"].concat()
 }
 
+/// The published changes of a measure, from the mildest to the worst.
+#[must_use]
+pub fn changes(own: &QualityEffect) -> String {
+    let worst = change(own.change);
+    if own.mildest == own.change {
+        return worst;
+    }
+    let mildest = change(own.mildest);
+    [mildest.trim_end_matches("\u{202f}%"), " to ", &worst].concat()
+}
+
 /// The worst published change of a measure, and how it relates to the variant.
 #[must_use]
 pub fn effect(own: &QualityEffect, is_same_group: bool) -> String {

@@ -192,6 +192,10 @@ impl Listing {
             }
             let n_rows = shown.n_rows;
             let height = (f64::from(n_rows) * shown.row_height).min(TALLEST);
+            // As high as what there is to list, up to what the style allows; a search moves nothing.
+            if shown.head.as_ref().is_some_and(|head| head.view.search.is_empty()) {
+                tall(&self.scroller, height + 1.5 * shown.row_height);
+            }
             let seen = f64::from(self.scroller.client_height());
             let n_seen = (seen / shown.row_height) as u32 + 1;
             let top = f64::from(self.scroller.scroll_top());

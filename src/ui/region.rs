@@ -68,6 +68,12 @@ pub(super) fn follow(state: State) {
         "tabs",
         Box::new(move || if state.step.get() == Step::All && state.shows("tabs") { tabs() } else { String::new() }),
     );
+    always(Box::new(move || {
+        state.tab.track();
+        if state.step.get() == Step::All {
+            reveal_tab();
+        }
+    }));
     of_answer(state, "limits", When::AtRest, |_, view| markup::limits(view));
     DRAWN_BY_WORKER.into_iter().for_each(|name| of_worker(state, name));
     dialog(state);
@@ -75,6 +81,16 @@ pub(super) fn follow(state: State) {
     width(state);
     near(state);
     go_on(state);
+}
+
+/// Scrolls the strip of tabs, and nothing else, to the one that is open.
+fn reveal_tab() {
+    let found = document().query_selector(".tab[aria-current=\"true\"]").ok().flatten();
+    let Some((tab, strip)) = found.and_then(|tab| Some((tab.clone(), tab.closest(".tabs").ok()??))) else { return };
+    let (tab, seen) = (tab.get_bounding_client_rect(), strip.get_bounding_client_rect());
+    let beyond =
+        if tab.right() > seen.right() { tab.right() - seen.right() } else { (tab.left() - seen.left()).min(0.0) };
+    strip.set_scroll_left(strip.scroll_left() + beyond as i32);
 }
 
 fn region(name: &str, draw: Draw) {

@@ -358,7 +358,8 @@ impl Stage {
     fn look_around_no(self: &Rc<Self>, text: Option<&str>) {
         let digits: String = text.unwrap_or_default().chars().filter(char::is_ascii_digit).collect();
         if let Ok(number) = digits.parse::<usize>() {
-            self.look_around(number.saturating_sub(1));
+            // They are counted from one; nothing has the number 0.
+            self.look_around(number.wrapping_sub(1));
         }
     }
 

@@ -49,19 +49,25 @@ fn worst(pairs: &[Pair], key: [&str; 4]) -> Option<QualityEffect> {
         [KIND, METHOD, BITS].map(|idx| pair.cell(idx)) == [kind, method, bits]
             && (group.is_empty() || pair.cell(GROUP) == group)
     };
-    let mut own: Vec<&Pair> = pairs.iter().filter(is_own).collect();
+    let every: Vec<&Pair> = pairs.iter().filter(is_own).collect();
+    let mut own = every.clone();
     let is_untrained = |pair: &&Pair| pair.cell(TRAINING) == "none";
     if own.iter().any(is_untrained) {
         own.retain(is_untrained);
     }
     let worst = own.iter().max_by(|a, b| a.change.abs().total_cmp(&b.change.abs()))?;
+    let measure = |pair: &Pair| pair.cell(MEASURE).split([' ', ',']).next().map(str::to_owned);
+    let same = every.iter().filter(|pair| measure(pair) == measure(worst));
+    let mildest = same.min_by(|a, b| a.change.abs().total_cmp(&b.change.abs())).unwrap_or(worst);
+    let thousandths = |pair: &Pair| (pair.change * 1000.0).round() as i32;
     let word = |idx: usize| worst.cell(idx).to_owned();
     Some(QualityEffect {
         kind: kind.to_owned(),
         method: method.to_owned(),
         bits: bits.to_owned(),
         group: group.to_owned(),
-        change: (worst.change * 1000.0).round() as i32,
+        change: thousandths(worst),
+        mildest: thousandths(mildest),
         n: own.len() as u32,
         measure: word(MEASURE),
         model: word(MODEL),

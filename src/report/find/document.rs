@@ -49,6 +49,8 @@ pub struct FindRow {
     pub sureness: Sureness,
     /// The limit that binds; empty when everything passes.
     pub binds: String,
+    /// The limit that comes next when everything passes; empty where no limit is a number.
+    pub nearest: String,
     /// The package.
     pub bundle_bytes: Option<FigureDocument>,
     /// Run-time memory.
@@ -73,6 +75,7 @@ fn row(id: &str, name: &str, judged: &Judged) -> FindRow {
         units: judged.pick.units.id(),
         sureness: judged.sureness,
         binds: judged.binds.clone(),
+        nearest: judged.nearest.clone(),
         bundle_bytes: Some(judged.bundle.into()),
         memory_bytes: Some(judged.memory.into()),
         decode_tokens_per_s: judged.decode.map(Into::into),
@@ -112,6 +115,7 @@ pub fn of_fleet(fleet: &Fleet) -> FindDocument {
             units: "",
             sureness: Sureness::Unknown,
             binds: "the catalogue has no such device".to_owned(),
+            nearest: String::new(),
             bundle_bytes: None,
             memory_bytes: None,
             decode_tokens_per_s: None,

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::{
     catalog::{Catalog, Device, DeviceKind, OsFamily, Preset, PresetKind},
-    estimate::{Estimate, Status, Subject, overall},
+    estimate::{Estimate, Status, Subject, VerdictWeight, overall},
     lower::{self, Workload},
     machine::{self, Machine},
     model::Model,
@@ -65,8 +65,10 @@ pub struct Judged {
     pub pick: Pick,
     /// How sure it is.
     pub sureness: Sureness,
-    /// The limit that binds, in words.
+    /// The limit that binds, in words; empty when everything passes.
     pub binds: String,
+    /// The limit that comes next when everything passes, in words; empty where no limit is a number.
+    pub nearest: String,
     /// The package.
     pub bundle: Figure<Bytes>,
     /// Run-time memory.
@@ -114,6 +116,7 @@ fn judge(estimate: &Estimate, machine: &Machine, pick: Pick, want: &Want) -> Jud
         pick,
         sureness: Sureness::Sure,
         binds: String::new(),
+        nearest: String::new(),
         bundle: estimate.bundle,
         memory: estimate.memory.total(),
         decode: estimate.decode.ok(),
@@ -165,7 +168,39 @@ fn judge(estimate: &Estimate, machine: &Machine, pick: Pick, want: &Want) -> Jud
             Err(absent) => hold(Sureness::No, &|| words::absent(absent).to_owned()),
         }
     }
+    if judged.binds.is_empty() {
+        judged.nearest = nearest(estimate, machine, want);
+    }
     judged
+}
+
+/// What would bind first if the model grew: the limit of which most is used up at the bad end.
+fn nearest(estimate: &Estimate, machine: &Machine, want: &Want) -> String {
+    let mut used: Option<(f64, String)> = None;
+    let mut hold = |share: f64, text: &dyn Fn() -> String| {
+        if share.is_finite() && used.as_ref().is_none_or(|(most, _)| share > *most) {
+            used = Some((share, text()));
+        }
+    };
+    for own in estimate.verdicts.iter().filter(|own| own.weight == VerdictWeight::Decides) {
+        if let (Some(need), Some(allowed)) = (own.need, own.allowed) {
+            hold(need.high.get() / allowed.value.get(), &|| words::verdict(own, machine));
+        }
+    }
+    let memory = estimate.memory.total();
+    for (need, most, what) in [(memory, want.memory, "memory"), (estimate.bundle, want.bundle, "bundle")] {
+        if let Some(most) = most {
+            let said = || [what, " of ", &si_bytes(need.value), ", at most ", &si_bytes(most)].concat();
+            hold(need.high.get() / most.get(), &said);
+        }
+    }
+    if let (Some(least), Ok(decode)) = (want.decode, estimate.decode) {
+        hold(least.get() / decode.low.get(), &|| words::token_range(&decode));
+    }
+    if let (Some(most), Ok(latency)) = (want.latency, estimate.latency) {
+        hold(latency.high.get() / most.get(), &|| words::time_range(&latency));
+    }
+    used.map(|(_, text)| text).unwrap_or_default()
 }
 
 /// Every Core ML choice that the wish allows, in the order of the matrix.

@@ -138,10 +138,12 @@ impl Landing {
         };
         let found = self.near.get(function as usize).and_then(|rows| rows.get(row as usize));
         let op = self.document.functions.get(function as usize).and_then(|own| own.ops.get(row as usize));
+        let n = self.document.functions.get(function as usize).map_or(0, |own| own.ops.len());
+        let absent = || format!("No operation has this number: those of this function go from 1 to {n}.");
         let (reads, read_by) = found.map(|(reads, read_by)| (named(reads), named(read_by))).unwrap_or_default();
         Near {
             title: op.map_or_else(String::new, |op| format!("{} {}", op.op, shown(&op.output))),
-            line: op.map_or_else(String::new, |op| {
+            line: op.map_or_else(absent, |op| {
                 let could: Vec<&str> = op.eligible.iter().copied().map(unit_name).collect();
                 format!(
                     "predicted on {}; could run on {}; {}; {} of the cost",

@@ -217,9 +217,9 @@ pub struct Recipe {
 /// What is around one operation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Near {
-    /// The operation.
+    /// The operation; empty where there is none.
     pub title: String,
-    /// Where it runs.
+    /// Where it runs; without an operation, which there are.
     pub line: String,
     /// Why, rule by rule.
     pub reasons: Vec<String>,
