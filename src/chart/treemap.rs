@@ -240,7 +240,7 @@ mod tests {
     fn a_name_without_room_is_cut_in_its_middle() {
         let check = |text: &str, room, expected: &str| assert_eq!(fit(text, room), expected);
         check("layers_12", 100.0, "layers_12");
-        check("layers_12", 45.0, "lay…_12");
+        check("layers_12", 52.0, "lay…_12");
         check("layers_12", 12.0, "");
         check("", 12.0, "");
     }

@@ -8,6 +8,7 @@
 mod address;
 mod check;
 mod fuzz;
+mod imports;
 mod offline;
 mod run;
 mod script;

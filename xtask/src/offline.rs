@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{address, run::root, script, sheet};
+use crate::{address, imports, run::root, script, sheet};
 
 /// Files that are no part of the page.
 const NOT_KEPT: [&str; 3] = ["_headers", "offline.json", "sw.js"];
@@ -16,6 +16,7 @@ pub fn write() -> Result<(), String> {
     // These change the page, so they come before the page is read for its version.
     sheet::join(&site)?;
     script::shorten(&site)?;
+    imports::rename(&site)?;
     address::write(&site)?;
     let mut files = Vec::new();
     list(&site, &site, &mut files)?;

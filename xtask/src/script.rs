@@ -1,19 +1,30 @@
 //! The script that wasm-bindgen writes, without its comments and indentation: trunk cannot minify it.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// The scripts of wasm-bindgen in the site, each with its wasm; the scripts that we wrote have none.
+pub fn pairs(site: &Path) -> Result<Vec<(PathBuf, PathBuf)>, String> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(site).map_err(|error| format!("{}: {error}", site.display()))?.flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let Some(stem) = name.strip_suffix(".js") else { continue };
+        let wasm = site.join(format!("{stem}_bg.wasm"));
+        if wasm.exists() {
+            found.push((entry.path(), wasm));
+        }
+    }
+    Ok(found)
+}
 
 /// Shortens the scripts of wasm-bindgen in the site.
 pub fn shorten(site: &Path) -> Result<(), String> {
-    let say = |path: &Path, error: std::io::Error| format!("{}: {error}", path.display());
-    for entry in fs::read_dir(site).map_err(|error| say(site, error))?.flatten() {
-        let path = entry.path();
-        let name = entry.file_name().to_string_lossy().into_owned();
-        // Each has a wasm of its name beside it; the scripts that we wrote have not.
-        let Some(stem) = name.strip_suffix(".js") else { continue };
-        if site.join(format!("{stem}_bg.wasm")).exists() {
-            let text = fs::read_to_string(&path).map_err(|error| say(&path, error))?;
-            fs::write(&path, without_comments(&text)).map_err(|error| say(&path, error))?;
-        }
+    for (path, _) in pairs(site)? {
+        let say = |error: std::io::Error| format!("{}: {error}", path.display());
+        let text = fs::read_to_string(&path).map_err(say)?;
+        fs::write(&path, without_comments(&text)).map_err(say)?;
     }
     Ok(())
 }
