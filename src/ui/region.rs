@@ -21,7 +21,7 @@ use super::{
     state::{State, Step},
 };
 use crate::{
-    markup::{self, DRAWN_BY_WORKER, REGIONS},
+    markup::{self, DRAWN_BY_WORKER, REGIONS, TABS},
     report::{controls, view::View},
 };
 
@@ -69,8 +69,8 @@ pub(super) fn follow(state: State) {
         Box::new(move || if state.step.get() == Step::All && state.shows("tabs") { tabs() } else { String::new() }),
     );
     always(Box::new(move || {
-        state.tab.track();
-        if state.step.get() == Step::All {
+        // The first one is in sight: a page that is being painted is not asked where things are.
+        if state.step.get() == Step::All && state.tab.get() != TABS[0].id {
             reveal_tab();
         }
     }));
