@@ -27,6 +27,7 @@ pub mod order;
 pub mod placement;
 pub mod report;
 pub mod scenario;
+pub mod texts;
 pub mod units;
 pub mod variant;
 

@@ -26,6 +26,8 @@ mod rule;
 #[path = "pack/rules.rs"]
 mod rules;
 mod schema;
+#[path = "pack/texts.rs"]
+mod texts;
 
 use std::{
     fs, io,
@@ -156,6 +158,17 @@ pub fn pack_recipes(path: &Path) -> Result<Vec<u8>, Problem> {
     pack_words::<recipe::Recipes>(path)
 }
 
+/// The code of every text of the page, in a language: a folder beside the English texts, or `pseudo`.
+pub fn texts(words: &Path, language: &str) -> Result<String, Vec<Problem>> {
+    let mut own = texts::read(&words.join("texts"))?;
+    match language {
+        "" | "en" => {}
+        "pseudo" => texts::pseudo(&mut own),
+        other => texts::translate(&mut own, texts::read(&words.join(other).join("texts"))?)?,
+    }
+    Ok(texts::code(&own))
+}
+
 /// Reads and packs the glossary.
 pub fn pack_glossary(path: &Path) -> Result<Vec<u8>, Problem> {
     pack_words::<glossary::Glossary>(path)
@@ -173,32 +186,43 @@ fn pack_words<T: serde::Serialize + serde::de::DeserializeOwned>(path: &Path) ->
     postcard::to_allocvec(&recipes).map_err(|error| problem(error.to_string()))
 }
 
-fn main() {
-    println!("cargo::rerun-if-changed=assets/data");
-    println!("cargo::rerun-if-changed=assets/words/fixes.toml");
-    println!("cargo::rerun-if-changed=src/catalog");
-    println!("cargo::rerun-if-changed=src/accuracy/records.rs");
-    let recipes = pack_recipes(Path::new("assets/words/fixes.toml")).map_err(|problem| vec![problem]);
-    println!("cargo::rerun-if-changed=assets/words/glossary.toml");
-    let glossary = pack_glossary(Path::new("assets/words/glossary.toml")).map_err(|problem| vec![problem]);
-    println!("cargo::rerun-if-changed=assets/words/lessons.toml");
+/// A file of words in the language that is built, or in English where that has none.
+fn words(language: &str, name: &str) -> PathBuf {
+    let words = Path::new("assets/words");
+    let own = words.join(language).join(name);
+    if own.exists() { own } else { words.join(name) }
+}
+
+/// Every file that the build writes for the library.
+fn built(language: &str) -> Result<Vec<(&'static str, Vec<u8>)>, Vec<Problem>> {
+    let one = |problem: Problem| vec![problem];
+    let packed = pack(Path::new("assets/data"))?;
     // Read when it is asked for, by the reader of the tool's own file.
     let quality = PathBuf::from("assets/data/quality.csv");
-    let quality = fs::read(&quality).map_err(|error| vec![Problem { file: quality, line: 0, what: error.to_string() }]);
-    let lessons = pack_lessons(Path::new("assets/words/lessons.toml")).map_err(|problem| vec![problem]);
-    match pack(Path::new("assets/data")).and_then(|packed| Ok((packed, recipes?, glossary?, lessons?, quality?))) {
-        Ok((packed, recipes, glossary, lessons, quality)) => {
+    let quality =
+        fs::read(&quality).map_err(|error| one(Problem { file: quality, line: 0, what: error.to_string() }))?;
+    Ok(vec![
+        ("catalog.bin", packed.catalog),
+        ("catalog_lean.bin", packed.lean),
+        ("rules.bin", packed.rules),
+        ("rule_texts.bin", packed.texts),
+        ("recipes.bin", pack_recipes(&words(language, "fixes.toml")).map_err(one)?),
+        ("glossary.bin", pack_glossary(&words(language, "glossary.toml")).map_err(one)?),
+        ("lessons.bin", pack_lessons(&words(language, "lessons.toml")).map_err(one)?),
+        ("texts.rs", texts(Path::new("assets/words"), language)?.into_bytes()),
+        ("quality.csv", quality),
+    ])
+}
+
+fn main() {
+    for path in ["assets/data", "assets/words", "src/catalog", "src/accuracy/records.rs"] {
+        println!("cargo::rerun-if-changed={path}");
+    }
+    println!("cargo::rerun-if-env-changed=PLANNER_LANGUAGE");
+    let language = std::env::var("PLANNER_LANGUAGE").unwrap_or_default();
+    match built(&language) {
+        Ok(files) => {
             let folder = PathBuf::from(std::env::var_os("OUT_DIR").unwrap_or_default());
-            let files = [
-                ("catalog.bin", packed.catalog),
-                ("catalog_lean.bin", packed.lean),
-                ("rules.bin", packed.rules),
-                ("rule_texts.bin", packed.texts),
-                ("recipes.bin", recipes),
-                ("glossary.bin", glossary),
-                ("lessons.bin", lessons),
-                ("quality.csv", quality),
-            ];
             for (name, bytes) in files {
                 let out = folder.join(name);
                 if let Err(error) = fs::write(&out, bytes) {

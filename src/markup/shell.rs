@@ -3,6 +3,7 @@
 //! A place is an element of class `region` that is not laid out itself; `ui` fills it, and fills it again.
 
 use super::{Icon, Markup, icon, truth, when};
+use crate::texts::shell;
 
 /// A part of the page below the matrix; one is shown at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,15 +16,15 @@ pub struct Tab {
 
 /// The parts, in order; the first is shown at the start.
 pub const TABS: [Tab; 9] = [
-    Tab { id: "memory", title: "Memory and limits" },
-    Tab { id: "speed", title: "Size and speed" },
-    Tab { id: "where", title: "Where it runs" },
-    Tab { id: "package", title: "The package" },
-    Tab { id: "find", title: "What else fits" },
-    Tab { id: "compare", title: "Compare" },
-    Tab { id: "take", title: "Take away" },
-    Tab { id: "accuracy", title: "Accuracy" },
-    Tab { id: "known", title: "Reference" },
+    Tab { id: "memory", title: shell::TAB_MEMORY },
+    Tab { id: "speed", title: shell::TAB_SPEED },
+    Tab { id: "where", title: shell::TAB_WHERE },
+    Tab { id: "package", title: shell::TAB_PACKAGE },
+    Tab { id: "find", title: shell::TAB_FIND },
+    Tab { id: "compare", title: shell::TAB_COMPARE },
+    Tab { id: "take", title: shell::TAB_TAKE },
+    Tab { id: "accuracy", title: shell::TAB_ACCURACY },
+    Tab { id: "known", title: shell::TAB_KNOWN },
 ];
 
 /// The place of a panel.
@@ -93,10 +94,10 @@ pub const DRAWN_BY_WORKER: [&str; 17] = [
 pub fn shell(theme: &str) -> String {
     let mut m = Markup::new();
     icon::sprites(&mut m);
-    m.say("a", &[("class", "skip"), ("href", "#answers"), ("data-press", "skip")], "Skip to the answer");
+    m.say("a", &[("class", "skip"), ("href", "#answers"), ("data-press", "skip")], shell::SKIP);
     m.put("header", &[("class", "masthead")], |m| masthead(m, theme));
     m.put("div", &[("class", "workbench")], |m| {
-        m.put("aside", &[("class", "rail"), ("aria-label", "What to plan")], |m| {
+        m.put("aside", &[("class", "rail"), ("aria-label", shell::CONTROLS)], |m| {
             place(m, "summary", &[]);
             m.put("div", &[("class", "rail-body"), ("id", "controls")], |m| {
                 for control in ["model", "device", "workload"] {
@@ -133,33 +134,29 @@ fn place(m: &mut Markup, name: &str, more: &[(&str, &str)]) {
 }
 
 fn masthead(m: &mut Markup, theme: &str) {
-    m.say("span", &[("class", "masthead-name")], "Core ML Planner");
-    let purpose = "Size, memory, speed and placement of a model on Apple devices, before you convert it";
-    m.say("span", &[("class", "masthead-purpose")], purpose);
+    m.say("span", &[("class", "masthead-name")], shell::NAME);
+    m.say("span", &[("class", "masthead-purpose")], shell::PURPOSE);
     m.put("div", &[("class", "masthead-actions")], |m| {
         m.say("div", &[("class", "share"), ("aria-live", "polite"), ("id", "r-shared")], "");
-        m.say("label", &[("class", "unseen"), ("for", "theme")], "Colours");
+        m.say("label", &[("class", "unseen"), ("for", "theme")], shell::COLOURS);
         m.put("select", &[("class", "select compact"), ("id", "theme"), ("data-change", "theme")], |m| {
-            for (value, name) in [("auto", "Auto"), ("light", "Light"), ("dark", "Dark")] {
+            let names = [shell::COLOURS_AUTO, shell::COLOURS_LIGHT, shell::COLOURS_DARK];
+            for (value, name) in ["auto", "light", "dark"].into_iter().zip(names) {
                 m.say("option", &[("value", value), ("selected", when(theme == value))], name);
             }
         });
-        let share =
-            [("class", "button"), ("type", "button"), ("title", "Copy a link to this plan"), ("data-press", "share")];
+        let share = [("class", "button"), ("type", "button"), ("title", shell::SHARE_TITLE), ("data-press", "share")];
         m.put("button", &share, |m| {
             m.icon(Icon::Share);
-            m.text("Share");
+            m.text(shell::SHARE);
         });
     });
 }
 
 fn foot(m: &mut Markup) {
     m.put("footer", &[("class", "pagefoot")], |m| {
-        let what = "Every number is a prediction: counted, derived or measured as marked, with its sources behind “Why?”. \
-                    Measure on the device before you decide.";
-        m.say("p", &[], what);
-        let version = env!("CARGO_PKG_VERSION");
-        m.say("p", &[], &["Core ML Planner ", version, ". Nothing you open leaves this page."].concat());
+        m.say("p", &[], shell::FOOT);
+        m.say("p", &[], &shell::foot_version(env!("CARGO_PKG_VERSION")));
     });
 }
 
@@ -168,12 +165,12 @@ fn foot(m: &mut Markup) {
 pub fn shared(copied: bool, address: &str) -> String {
     let mut m = Markup::new();
     if copied {
-        m.say("output", &[("class", "said")], "Link copied");
+        m.say("output", &[("class", "said")], shell::SHARE_DONE);
     } else if !address.is_empty() {
         let attributes = [
             ("class", "input"),
             ("readonly", ""),
-            ("aria-label", "Link to this plan"),
+            ("aria-label", shell::SHARE_LINK),
             ("value", address),
             ("data-all", ""),
         ];
@@ -195,7 +192,11 @@ pub fn summary(text: &str, is_open: bool) -> String {
     ];
     m.put("button", &attributes, |m| {
         m.say("span", &[("class", "rail-toggle-text")], text);
-        m.say("span", &[("class", "rail-toggle-word")], if is_open { "Done" } else { "Change" });
+        m.say(
+            "span",
+            &[("class", "rail-toggle-word")],
+            if is_open { shell::CONTROLS_CLOSE } else { shell::CONTROLS_OPEN },
+        );
     });
     m.done()
 }
@@ -204,7 +205,7 @@ pub fn summary(text: &str, is_open: bool) -> String {
 #[must_use]
 pub fn tabs(current: &str, has_package: bool, n_pins: usize) -> String {
     let mut m = Markup::new();
-    m.put("nav", &[("class", "tabs"), ("aria-label", "More about this plan")], |m| {
+    m.put("nav", &[("class", "tabs"), ("aria-label", shell::TABS)], |m| {
         for tab in TABS.iter().filter(|tab| has_package || tab.id != "package") {
             let attributes = [
                 ("class", "tab"),
