@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     catalog::{AppMemory, Catalog, Device, DeviceKind, Fact, OsFamily, Soc},
     scenario::{CustomDevice, DeviceRef},
+    texts::{names, rail},
     units::{Basis, Bytes, BytesPerSec, Figure, OpsPerSec, Quantity, Seconds, WeightsPerSec},
     variant::Runtime,
 };
@@ -47,9 +48,9 @@ impl Unit {
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
-            Self::Ane => "Neural Engine",
-            Self::Gpu => "GPU",
-            Self::Cpu => "CPU",
+            Self::Ane => names::ANE,
+            Self::Gpu => names::GPU,
+            Self::Cpu => names::CPU,
         }
     }
 }
@@ -244,7 +245,7 @@ fn custom(custom: &CustomDevice, os_version: u8) -> Machine {
     });
     let ram = Bytes::gib(custom.ram_gib);
     Machine {
-        name: "Custom device".to_owned(),
+        name: rail::CUSTOM_NAME.to_owned(),
         kind: DeviceKind::Phone,
         os: OsFamily::Ios,
         os_version,

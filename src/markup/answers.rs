@@ -4,19 +4,20 @@ use super::{ABSENT, Icon, Markup, verdict_of};
 use crate::{
     estimate::Status,
     report::view::{FigureKey, Headline, View},
+    texts::answers as text,
 };
 
 /// The verdict in one sentence, and what can be done about it.
 #[must_use]
 pub fn verdict(view: &View) -> String {
     let sentence = &view.sentence;
-    let choice = if view.is_recommended { "Recommended for " } else { "Your choice for " };
+    let kicker = if view.is_recommended { text::kicker_recommended } else { text::kicker_own };
     let status = verdict_of(view.status);
     let attributes =
         [("class", "verdict"), ("data-verdict", status), ("data-status", status), ("aria-labelledby", "verdict")];
     let mut m = Markup::new();
     m.put("section", &attributes, |m| {
-        m.say("p", &[("class", "verdict-kicker")], &[choice, &view.kicker].concat());
+        m.say("p", &[("class", "verdict-kicker")], &kicker(&view.kicker));
         m.put("h1", &[("class", "verdict-line"), ("id", "verdict")], |m| {
             m.icon(Icon::Status(view.status));
             m.text(&sentence.before);
@@ -26,13 +27,13 @@ pub fn verdict(view: &View) -> String {
             m.say("span", &[("class", "verdict-because")], &sentence.because);
         });
         m.put("div", &[("class", "verdict-fixes")], |m| {
-            why_button(m, view.binding, "Why this verdict?", ABSENT);
-            m.say("button", &[("class", "button"), ("type", "button"), ("data-press", "pin")], "Pin to compare");
+            why_button(m, view.binding, text::WHY_VERDICT, ABSENT);
+            m.say("button", &[("class", "button"), ("type", "button"), ("data-press", "pin")], text::PIN);
             if !view.is_recommended && view.recommended.is_some() {
                 m.say(
                     "button",
                     &[("class", "button"), ("type", "button"), ("data-press", "recommended")],
-                    "Back to the recommended variant",
+                    text::TO_RECOMMENDED,
                 );
             }
         });
@@ -40,7 +41,7 @@ pub fn verdict(view: &View) -> String {
     m.done()
 }
 
-fn why_button(m: &mut Markup, key: FigureKey, text: &str, label: &str) {
+fn why_button(m: &mut Markup, key: FigureKey, words: &str, label: &str) {
     let attributes = [
         ("class", "why"),
         ("type", "button"),
@@ -49,7 +50,7 @@ fn why_button(m: &mut Markup, key: FigureKey, text: &str, label: &str) {
         ("data-press", "why"),
         ("data-key", key.id()),
     ];
-    m.say("button", &attributes, text);
+    m.say("button", &attributes, words);
 }
 
 /// The four or five figures of the picked cell.
@@ -83,8 +84,8 @@ fn figure(m: &mut Markup, headline: &Headline) {
     if is_known {
         m.put("dd", &[("class", "figure-foot")], |m| {
             m.say("span", &[("class", "basis"), ("data-basis", headline.basis)], headline.basis);
-            let label = ["Why is ", &headline.label.to_lowercase(), " ", &headline.value, "?"].concat();
-            why_button(m, headline.key, "Why?", &label);
+            let label = text::why_figure(&headline.label.to_lowercase(), &headline.value);
+            why_button(m, headline.key, text::WHY, &label);
         });
     }
 }
@@ -94,7 +95,7 @@ fn figure(m: &mut Markup, headline: &Headline) {
 pub fn empty(reason: &str) -> String {
     let mut m = Markup::new();
     m.put("div", &[("class", "empty"), ("role", "status")], |m| {
-        m.say("h1", &[], "No plan yet");
+        m.say("h1", &[], text::NO_PLAN);
         m.say("p", &[], reason);
     });
     m.done()
@@ -110,9 +111,9 @@ pub fn notes(notes: &[String]) -> String {
     m.put("div", &[("class", "notice"), ("data-kind", "warn"), ("role", "status")], |m| {
         m.icon(Icon::Status(Status::Tight));
         m.put("div", &[], |m| {
-            m.say("p", &[], "Not everything in this link could be used:");
+            m.say("p", &[], text::LINK_NOTES);
             m.put("ul", &[], |m| notes.iter().for_each(|note| m.say("li", &[], note)));
-            m.say("button", &[("class", "why"), ("type", "button"), ("data-press", "dismiss")], "Dismiss");
+            m.say("button", &[("class", "why"), ("type", "button"), ("data-press", "dismiss")], text::DISMISS);
         });
     });
     m.done()

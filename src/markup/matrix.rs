@@ -9,6 +9,7 @@ use crate::{
         words,
     },
     scenario::Units,
+    texts::matrix as text,
 };
 
 /// The matrix; `everything` shows the variants that lose quality as well.
@@ -18,9 +19,8 @@ pub fn matrix(view: &View, everything: bool) -> String {
     m.put("section", &[("class", "panel"), ("aria-labelledby", "matrix")], |m| {
         m.put("header", &[("class", "panel-head")], |m| {
             m.put("div", &[], |m| {
-                m.say("h2", &[("id", "matrix")], "Every variant on this device");
-                let note = "Press a cell to plan it. The bar compares speeds; its mark is the unit that does most of the work:";
-                m.say("p", &[("class", "panel-note")], note);
+                m.say("h2", &[("id", "matrix")], text::TITLE);
+                m.say("p", &[("class", "panel-note")], text::NOTE);
                 m.put("p", &[("class", "panel-note chips")], |m| {
                     Unit::EVERY.into_iter().for_each(|unit| icon::chip(m, unit));
                 });
@@ -31,13 +31,13 @@ pub fn matrix(view: &View, everything: bool) -> String {
             ("data-all", when(everything)),
             ("tabindex", "0"),
             ("role", "region"),
-            ("aria-label", "Variants by compute units"),
+            ("aria-label", text::REGION),
             ("id", "matrix-scroller"),
         ];
         m.put("div", &scroller, |m| table(m, view, everything));
         m.put("label", &[("class", "check matrix-all")], |m| {
             m.void("input", &[("type", "checkbox"), ("checked", when(everything)), ("data-change", "everything")]);
-            m.say("span", &[], "Show every variant, with those that lose quality unless you retrain or calibrate");
+            m.say("span", &[], text::EVERYTHING);
         });
     });
     m.done()
@@ -48,8 +48,8 @@ fn table(m: &mut Markup, view: &View, everything: bool) {
         m.put("thead", &[], |m| {
             m.put("tr", &[], |m| {
                 m.put("th", &[("scope", "col")], |m| {
-                    m.text("Variant, size, ");
-                    m.term("quality", "quality");
+                    m.text(text::HEAD);
+                    m.term("quality", text::HEAD_QUALITY);
                 });
                 for (units, name) in Units::EVERY.into_iter().zip(columns()) {
                     m.put("th", &[("scope", "col")], |m| match units {
@@ -113,7 +113,7 @@ fn quality(m: &mut Markup, row: &MatrixRow) {
         m.say("b", &[], &words::changes(own));
         m.text(" ");
         m.text(own.short());
-        m.say("span", &[("class", "unseen")], &[" for ", &row.label].concat());
+        m.say("span", &[("class", "unseen")], &text::quality_of(&row.label));
     });
 }
 
@@ -149,7 +149,7 @@ fn one(m: &mut Markup, view: &View, cell: &MatrixCell) {
             m.say("span", &[("class", "cell-range")], cell.speed_range.trim_end_matches(" tok/s"));
         });
         if recommended {
-            m.say("span", &[("class", "cell-star")], "recommended");
+            m.say("span", &[("class", "cell-star")], text::RECOMMENDED);
         }
     });
 }

@@ -15,6 +15,7 @@ use crate::{
         drawings,
         view::{Line, View},
     },
+    texts::panels as text,
     units::format::thousands,
 };
 
@@ -35,7 +36,7 @@ pub fn panel(m: &mut Markup, id: &str, title: &str, note: &str, inside: impl FnO
 #[must_use]
 pub fn limits(view: &View) -> String {
     let mut m = Markup::new();
-    panel(&mut m, "limits-panel", "Limits", "What the picked cell is held against.", |m| {
+    panel(&mut m, "limits-panel", text::LIMITS, text::LIMITS_NOTE, |m| {
         m.put("ol", &[("class", "findings")], |m| {
             for line in &view.verdicts {
                 let Some(status) = line.status else { continue };
@@ -56,10 +57,9 @@ pub fn limits(view: &View) -> String {
 #[must_use]
 pub fn placement(view: &Details) -> String {
     let mut m = Markup::new();
-    let note = "The predicted cheapest path through the compute units that the picked cell allows.";
-    panel(&mut m, "placement-panel", "Where the work goes", note, |m| {
+    panel(&mut m, "placement-panel", text::PLACEMENT, text::PLACEMENT_NOTE, |m| {
         if view.placement.is_empty() {
-            m.say("p", &[], "Nothing could be placed: the model has no graph of operations that can be timed here.");
+            m.say("p", &[], text::PLACEMENT_NONE);
         }
         view.placement.iter().for_each(|one| m.put("div", &[("class", "function")], |m| function(m, one)));
     });
@@ -70,7 +70,7 @@ fn function(m: &mut Markup, function: &FunctionView) {
     m.put("h3", &[], |m| {
         m.say("code", &[], &function.name);
         m.text(" ");
-        m.say("span", &[("class", "unit")], &[&*function.time, " a call, ", &function.hops_text].concat());
+        m.say("span", &[("class", "unit")], &text::a_call(&function.time, &function.hops_text));
     });
     let strip =
         [("class", "strip"), ("viewBox", "0 0 100 4"), ("preserveAspectRatio", "none"), ("aria-hidden", "true")];
@@ -91,16 +91,16 @@ fn function(m: &mut Markup, function: &FunctionView) {
         }
     });
     m.put("ul", &[("class", "legend")], |m| {
-        for (unit, text) in Unit::EVERY.into_iter().zip(&function.shares_text) {
+        for (unit, share) in Unit::EVERY.into_iter().zip(&function.shares_text) {
             m.put("li", &[], |m| {
                 chip(m, unit);
-                m.say("span", &[("class", "legend-value")], text);
+                m.say("span", &[("class", "legend-value")], share);
             });
         }
     });
     if !function.refusals.is_empty() {
         m.put("details", &[("class", "fold"), ("open", "")], |m| {
-            m.say("summary", &[], "Why operations stay off the Neural Engine");
+            m.say("summary", &[], text::REFUSALS);
             m.put("ul", &[("class", "reasons")], |m| {
                 for ((reason, _), count) in function.refusals.iter().zip(&function.refusals_text) {
                     m.say("li", &[], &[count, ": ", reason].concat());
@@ -128,15 +128,13 @@ fn facts(m: &mut Markup, lines: &[Line]) {
 pub fn known(view: &Details) -> String {
     let mut m = Markup::new();
     m.put("div", &[("class", "pair")], |m| {
-        let note = "A TOPS figure is a peak of one number format, not what a model sustains.";
-        panel(m, "chip-panel", "The chip, and what its TOPS mean", note, |m| facts(m, &view.chip));
-        panel(m, "model-panel", "The model", "What the plan is computed from.", |m| facts(m, &view.model));
+        panel(m, "chip-panel", text::CHIP, text::CHIP_NOTE, |m| facts(m, &view.chip));
+        panel(m, "model-panel", text::MODEL, text::MODEL_NOTE, |m| facts(m, &view.model));
     });
-    let every = "Every number is a prediction: counted, derived or measured as marked. These stand behind them.";
-    panel(&mut m, "sources-panel", "Sources", every, |m| {
+    panel(&mut m, "sources-panel", text::SOURCES, text::SOURCES_NOTE, |m| {
         let sources = &Catalog::get().sources;
         m.put("details", &[("class", "fold")], |m| {
-            m.say("summary", &[], &["All ", &thousands(sources.len() as f64), " of them"].concat());
+            m.say("summary", &[], &text::sources_all(&thousands(sources.len() as f64)));
             m.put("ol", &[("class", "sources")], |m| {
                 for source in sources {
                     m.put("li", &[], |m| source_link(m, source));
@@ -158,5 +156,5 @@ pub fn pictured(name: &str, title: &str, note: &str, chart: &Chart) -> String {
 /// The memory of the picked cell against the limits.
 #[must_use]
 pub fn memory(view: &View, width: u32) -> String {
-    pictured("memory", "Memory at run time", &view.picked_name, &drawings::memory(view, width))
+    pictured("memory", text::MEMORY, &view.picked_name, &drawings::memory(view, width))
 }

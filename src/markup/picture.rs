@@ -3,6 +3,7 @@
 use super::{ABSENT, Markup};
 use crate::{
     chart::{Chart, Table},
+    texts::figure as text,
     units::decimal,
 };
 
@@ -16,7 +17,7 @@ pub fn figure(m: &mut Markup, name: &str, chart: &Chart) {
                 ("class", "chart-marks"),
                 ("viewBox", view_box.as_str()),
                 ("role", "group"),
-                ("aria-label", "Values of the picture; arrow keys move between them"),
+                ("aria-label", text::VALUES),
             ];
             m.put("svg", &marks, |m| {
                 for (idx, mark) in chart.marks.iter().enumerate() {
@@ -40,15 +41,15 @@ pub fn figure(m: &mut Markup, name: &str, chart: &Chart) {
                 }
             });
         });
-        m.say("p", &[("class", "chart-readout")], "Point at a part, or tab to it, to read its value");
+        m.say("p", &[("class", "chart-readout")], text::READOUT);
         legend(m, chart);
         m.put("div", &[("class", "chart-foot")], |m| {
             m.put("details", &[("class", "data")], |m| {
-                m.say("summary", &[], "Show as a table");
+                m.say("summary", &[], text::AS_TABLE);
                 table(m, &chart.table, &chart.title);
             });
             for form in ["SVG", "PNG"] {
-                let label = ["Save “", &chart.title, "” as ", form].concat();
+                let label = text::save(&chart.title, form);
                 let attributes = [
                     ("class", "why"),
                     ("type", "button"),
@@ -102,10 +103,10 @@ pub fn table(m: &mut Markup, table: &Table, name: &str) {
 }
 
 fn cells(m: &mut Markup, row: &[String]) {
-    for (column, text) in row.iter().enumerate() {
+    for (column, value) in row.iter().enumerate() {
         match column {
-            0 => m.say("th", &[("scope", "row")], text),
-            _ => m.say("td", &[("class", "num")], text),
+            0 => m.say("th", &[("scope", "row")], value),
+            _ => m.say("td", &[("class", "num")], value),
         }
     }
 }

@@ -6,6 +6,7 @@ use crate::{
     format::ReadError,
     report::controls::{self, Choice, Choices, MOST_TOKENS, PROMPT_STEPS, TOKEN_STEPS},
     scenario::{CustomDevice, DeviceRef, ModelRef, Scenario},
+    texts::{answers, rail as text},
     units::decimal,
 };
 
@@ -65,11 +66,11 @@ pub fn model(scenario: &Scenario, open: Option<&str>, reading: &Reading, is_over
         ModelRef::Package(name) => ("", Some(name.as_str()), true),
     };
     let mut m = Markup::new();
-    group(&mut m, "Model", |m| {
-        field(m, "model", "Published model", &controls::model_note(&scenario.model), |m| {
+    group(&mut m, text::MODEL, |m| {
+        field(m, "model", text::MODEL_LABEL, &controls::model_note(&scenario.model), |m| {
             select(m, "model", |m| {
                 if let Some(name) = file {
-                    option(m, "", &[name, " (file)"].concat(), is_file);
+                    option(m, "", &text::file(name), is_file);
                 }
                 options(m, &controls::models(), id);
             });
@@ -83,23 +84,23 @@ pub fn model(scenario: &Scenario, open: Option<&str>, reading: &Reading, is_over
 fn opening(m: &mut Markup, reading: &Reading, is_over: bool) {
     m.put("div", &[("class", "drop"), ("data-over", when(is_over))], |m| {
         m.put("p", &[], |m| {
-            m.text("Or drop your own ");
+            m.text(text::DROP_BEFORE);
             for (idx, name) in [".mlpackage", ".mlmodelc", ".mlmodel"].into_iter().enumerate() {
-                m.text(["", ", ", " or "].get(idx).copied().unwrap_or_default());
+                m.text(["", ", ", text::DROP_OR].get(idx).copied().unwrap_or_default());
                 m.say("code", &[], name);
             }
-            m.text(", or a zip of one. It is read here and sent nowhere.");
+            m.text(text::DROP_AFTER);
         });
         m.put("div", &[("class", "drop-buttons")], |m| {
             m.put("label", &[("class", "button")], |m| {
                 m.icon(Icon::Open);
-                m.text("Open file");
+                m.text(text::OPEN_FILE);
                 let accept = ".mlmodel,.zip,.mlpackage,.mlmodelc,.mil";
                 let file = [("class", "unseen-input"), ("type", "file"), ("accept", accept), ("data-change", "file")];
                 m.void("input", &file);
             });
             m.put("label", &[("class", "button")], |m| {
-                m.text("Open folder");
+                m.text(text::OPEN_FOLDER);
                 let folder =
                     [("class", "unseen-input"), ("type", "file"), ("webkitdirectory", ""), ("data-change", "file")];
                 m.void("input", &folder);
@@ -113,26 +114,30 @@ fn progress(m: &mut Markup, reading: &Reading) {
     match reading {
         Reading::No => {}
         Reading::Yes(name, how_far) => m.put("div", &[("class", "progress")], |m| {
-            m.say("p", &[("role", "status")], &["Reading ", name, "…"].concat());
-            m.say("progress", &[("aria-label", "Reading")], "");
+            m.say("p", &[("role", "status")], &text::reading_file(name));
+            m.say("progress", &[("aria-label", text::READING)], "");
             m.say("p", &[("class", "hint")], how_far);
-            m.say("button", &[("class", "button"), ("type", "button"), ("data-press", "cancel")], "Cancel");
+            m.say("button", &[("class", "button"), ("type", "button"), ("data-press", "cancel")], text::CANCEL);
         }),
         Reading::Failed(error) => {
             let place = match error.offset {
-                Some(offset) => format!("{} at offset {offset:#x}", error.file),
+                Some(offset) => text::offset(&error.file, &format!("{offset:#x}")),
                 None => error.file.clone(),
             };
             m.put("div", &[("class", "notice"), ("data-kind", "error"), ("role", "alert")], |m| {
                 m.icon(Icon::Status(Status::Fails));
                 m.put("div", &[], |m| {
                     m.put("p", &[], |m| {
-                        m.say("b", &[], "Could not be read: ");
+                        m.say("b", &[], text::FAILED);
                         m.text(&error.what);
                     });
                     m.say("p", &[], &place);
                     m.say("p", &[], &error.hint);
-                    m.say("button", &[("class", "why"), ("type", "button"), ("data-press", "cancel")], "Dismiss");
+                    m.say(
+                        "button",
+                        &[("class", "why"), ("type", "button"), ("data-press", "cancel")],
+                        answers::DISMISS,
+                    );
                 });
             });
         }
@@ -145,13 +150,13 @@ pub fn device(scenario: &Scenario, wrong: Option<&str>) -> String {
     let device = &scenario.device;
     let id = controls::device_id(device);
     let mut m = Markup::new();
-    group(&mut m, "Device", |m| {
-        field(m, "device", "Apple device", &controls::device_note(device), |m| {
+    group(&mut m, text::DEVICE, |m| {
+        field(m, "device", text::DEVICE_LABEL, &controls::device_note(device), |m| {
             select(m, "device", |m| {
                 options(m, &controls::devices(), id);
-                option(m, controls::CUSTOM, "Custom device…", id == controls::CUSTOM);
+                option(m, controls::CUSTOM, text::CUSTOM, id == controls::CUSTOM);
             });
-            m.put("div", &[("class", "quick"), ("role", "group"), ("aria-label", "Chips of the course")], |m| {
+            m.put("div", &[("class", "quick"), ("role", "group"), ("aria-label", text::QUICK)], |m| {
                 for choice in controls::quick_devices() {
                     let attributes = [
                         ("class", "button"),
@@ -170,7 +175,7 @@ pub fn device(scenario: &Scenario, wrong: Option<&str>) -> String {
         let memories = controls::ram_options(device);
         if !memories.is_empty() {
             let current = controls::ram(device);
-            field(m, "ram", "Memory", "", |m| {
+            field(m, "ram", text::RAM, "", |m| {
                 select(m, "ram", |m| {
                     for (gib, name) in &memories {
                         option(m, &decimal::plain(*gib), name, current == Some(*gib));
@@ -178,7 +183,7 @@ pub fn device(scenario: &Scenario, wrong: Option<&str>) -> String {
                 });
             });
         }
-        field(m, "os", "System", "", |m| {
+        field(m, "os", text::SYSTEM, "", |m| {
             select(m, "os", |m| {
                 for (version, name) in controls::systems(device) {
                     option(m, &version.to_string(), &name, version == scenario.os);
@@ -190,8 +195,8 @@ pub fn device(scenario: &Scenario, wrong: Option<&str>) -> String {
                 let checked = when(scenario.entitled);
                 m.void("input", &[("type", "checkbox"), ("checked", checked), ("data-change", "entitled")]);
                 m.put("span", &[], |m| {
-                    m.text("Increased memory limit");
-                    m.say("span", &[("class", "hint")], " (entitlement of the app)");
+                    m.text(text::ENTITLED);
+                    m.say("span", &[("class", "hint")], text::ENTITLED_NOTE);
                 });
             });
         }
@@ -217,7 +222,7 @@ fn own_number(m: &mut Markup, number: &controls::Number, own: &CustomDevice, wro
             ("data-change", "own"),
         ];
         m.void("input", &attributes);
-        let limits = ["a number from ", &low, " to ", &high].concat();
+        let limits = text::between(&low, &high);
         m.say("p", &[("class", "hint"), ("id", &hint), ("role", "alert")], if is_wrong { &limits } else { "" });
     });
 }
@@ -229,10 +234,9 @@ pub fn workload(scenario: &Scenario) -> String {
     if !controls::takes_context(&scenario.model) {
         return String::new();
     }
-    group(&mut m, "Workload", |m| {
-        let room = "Room for prompt and answer together: the KV cache is allocated for all of it.";
-        tokens(m, "context", "Context", room, &TOKEN_STEPS, scenario.context);
-        tokens(m, "prompt", "Prompt", "Read before the first word of the answer.", &PROMPT_STEPS, scenario.prompt);
+    group(&mut m, text::WORKLOAD, |m| {
+        tokens(m, "context", text::CONTEXT, text::CONTEXT_NOTE, &TOKEN_STEPS, scenario.context);
+        tokens(m, "prompt", text::PROMPT, text::PROMPT_NOTE, &PROMPT_STEPS, scenario.prompt);
     });
     m.done()
 }
@@ -250,7 +254,7 @@ fn tokens(m: &mut Markup, id: &str, label: &str, hint: &str, steps: &[u32], valu
                 ("max", &steps.len().saturating_sub(1).to_string()),
                 ("step", "1"),
                 ("value", &value.1),
-                ("aria-valuetext", &[value.0.as_str(), " tokens"].concat()),
+                ("aria-valuetext", &text::n_tokens(&value.0)),
                 ("aria-describedby", &hint_id),
                 ("data-slide", id),
             ];
@@ -261,11 +265,11 @@ fn tokens(m: &mut Markup, id: &str, label: &str, hint: &str, steps: &[u32], valu
                 ("min", "1"),
                 ("max", &MOST_TOKENS.to_string()),
                 ("value", &value.0),
-                ("aria-label", &[label, " in tokens"].concat()),
+                ("aria-label", &text::in_tokens(label)),
                 ("data-change", id),
             ];
             m.void("input", &field);
-            m.say("span", &[("class", "unit")], "tokens");
+            m.say("span", &[("class", "unit")], text::TOKENS);
         });
         m.say("p", &[("class", "hint"), ("id", &hint_id)], hint);
     });

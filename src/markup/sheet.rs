@@ -4,13 +4,18 @@ use super::{Icon, Markup};
 use crate::{
     catalog::Source,
     report::why::{Input, Why},
+    texts::sheet as text,
 };
 
 fn head(m: &mut Markup, title: &str) {
     m.put("header", &[("class", "sheet-head")], |m| {
         m.say("h2", &[("id", "why")], title);
-        let close =
-            [("class", "button quiet icon-only"), ("type", "button"), ("aria-label", "Close"), ("data-press", "close")];
+        let close = [
+            ("class", "button quiet icon-only"),
+            ("type", "button"),
+            ("aria-label", text::CLOSE),
+            ("data-press", "close"),
+        ];
         m.put("button", &close, |m| m.icon(Icon::Close));
     });
 }
@@ -20,7 +25,7 @@ fn head(m: &mut Markup, title: &str) {
 pub fn waiting(title: &str) -> String {
     let mut m = Markup::new();
     head(&mut m, title);
-    m.put("div", &[("class", "sheet-body")], |m| m.say("p", &[("role", "status")], "Looking it up…"));
+    m.put("div", &[("class", "sheet-body")], |m| m.say("p", &[("role", "status")], text::WAITING));
     m.done()
 }
 
@@ -40,16 +45,16 @@ pub fn sheet(why: &Why) -> String {
     m.put("div", &[("class", "sheet-body")], |m| {
         m.say("p", &[("class", "sheet-value")], &why.answer);
         m.put("section", &[], |m| {
-            m.say("h3", &[], "Rule");
+            m.say("h3", &[], text::RULE);
             m.say("pre", &[("class", "formula")], why.formula);
         });
         m.put("section", &[], |m| {
-            m.say("h3", &[], "What goes in");
+            m.say("h3", &[], text::INPUTS);
             m.put("table", &[("class", "listing")], |m| {
                 m.put("thead", &[], |m| {
                     m.put("tr", &[], |m| {
-                        m.say("th", &[("scope", "col")], "What");
-                        m.say("th", &[("scope", "col"), ("class", "num")], "Value");
+                        m.say("th", &[("scope", "col")], text::INPUT);
+                        m.say("th", &[("scope", "col"), ("class", "num")], text::VALUE);
                     });
                 });
                 m.put("tbody", &[], |m| why.inputs.iter().for_each(|input| row(m, input)));
@@ -61,10 +66,10 @@ pub fn sheet(why: &Why) -> String {
 }
 
 fn row(m: &mut Markup, input: &Input) {
-    let note = |m: &mut Markup, text: &str| {
-        if !text.is_empty() {
+    let note = |m: &mut Markup, words: &str| {
+        if !words.is_empty() {
             m.text(" ");
-            m.say("span", &[("class", "source-note")], text);
+            m.say("span", &[("class", "source-note")], words);
         }
     };
     m.put("tr", &[], |m| {

@@ -4,7 +4,7 @@
 //! link of a newer version says so. Numbers are kept to thousandths. Every version that was ever written stays readable: [`decode`] upgrades one step at
 //! a time, and `tests/links.txt` holds a link of each.
 
-use crate::{units::decimal, variant::Variant};
+use crate::{texts::link as text, units::decimal, variant::Variant};
 
 use super::{CustomDevice, DeviceRef, ModelRef, Pick, Scenario, Units};
 
@@ -66,12 +66,10 @@ pub fn decode(link: &str) -> (Scenario, Vec<String>) {
     match find("v").map(str::parse::<u32>) {
         None if pairs.is_empty() => return (scenario, notes),
         Some(Ok(version)) if version > VERSION => {
-            notes.push(format!(
-                "this link was made by a newer planner (version {version}): reload the page, or some of it is lost"
-            ));
+            notes.push(text::newer(&version.to_string()));
         }
         Some(Ok(_)) | None => {}
-        Some(Err(_)) => notes.push("the version of this link is not a number".to_owned()),
+        Some(Err(_)) => notes.push(text::NO_VERSION.to_owned()),
     }
     if let Some(id) = find("m") {
         scenario.model = ModelRef::Preset(id.to_owned());
@@ -84,7 +82,7 @@ pub fn decode(link: &str) -> (Scenario, Vec<String>) {
             Some(number) if number >= low && number <= high => Some(number),
             _ => {
                 let (low, high) = (decimal::plain(low), decimal::plain(high));
-                notes.push(format!("`{key}={value}` is not a number from {low} to {high}; the default is used"));
+                notes.push(text::no_number(key, value, &low, &high));
                 None
             }
         }
@@ -115,13 +113,13 @@ pub fn decode(link: &str) -> (Scenario, Vec<String>) {
     match find("ent") {
         Some("1") => scenario.entitled = true,
         Some("0") => scenario.entitled = false,
-        Some(other) => notes.push(format!("`ent={other}` is neither 0 nor 1; the default is used")),
+        Some(other) => notes.push(text::no_switch("ent", other)),
         None => {}
     }
     if let (Some(variant), Some(units)) = (find("q"), find("u")) {
         match (Variant::from_id(variant), Units::from_id(units)) {
             (Some(variant), Some(units)) => scenario.pick = Some(Pick { variant, units }),
-            _ => notes.push(format!("`q={variant}&u={units}` is no cell of the matrix; the recommended one is shown")),
+            _ => notes.push(text::no_cell(variant, units)),
         }
     }
     (scenario, notes)

@@ -14,6 +14,7 @@ use crate::{
     markup::TABS,
     report::controls::{self, MOST_TOKENS, NUMBERS, PROMPT_STEPS, TOKEN_STEPS},
     scenario::{DeviceRef, ModelRef, Pick, Scenario, url},
+    texts::page,
     units::decimal,
 };
 
@@ -114,7 +115,7 @@ fn press(state: State, event: &Event, pressed: &Element) {
                 let pressed = pressed.clone();
                 wasm_bindgen_futures::spawn_local(async move {
                     let copied = masthead::copy(&text).await;
-                    pressed.set_text_content(Some(if copied { "Copied" } else { "Select and copy it by hand" }));
+                    pressed.set_text_content(Some(if copied { page::COPIED } else { page::NOT_COPIED }));
                 });
             }
         }

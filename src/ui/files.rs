@@ -1,5 +1,6 @@
 //! What a person drops or picks, as a list of files with their paths: single files, and folders walked to the end.
 
+use crate::texts::page;
 use js_sys::{Array, Promise};
 use wasm_bindgen::{JsCast, JsValue, closure::Closure};
 use wasm_bindgen_futures::JsFuture;
@@ -59,7 +60,7 @@ pub async fn walk(dropped: Dropped) -> Result<Vec<Picked>, String> {
             let file = file_of(entry.unchecked_ref()).await?;
             picked.push((entry.full_path().trim_start_matches('/').to_owned(), file));
             if picked.len() > MOST_FILES {
-                return Err(format!("more than {MOST_FILES} files were dropped; drop the .mlpackage alone"));
+                return Err(page::too_many_files(&MOST_FILES.to_string()));
             }
         } else if entry.is_directory() {
             waiting.extend(children_of(entry.unchecked_ref()).await?);
@@ -70,7 +71,7 @@ pub async fn walk(dropped: Dropped) -> Result<Vec<Picked>, String> {
 
 fn unreadable(error: &JsValue) -> String {
     let name = js_sys::Reflect::get(error, &JsValue::from_str("message")).ok().and_then(|text| text.as_string());
-    format!("the browser would not read what was dropped ({}); use the button instead", name.unwrap_or_default())
+    page::not_dropped(&name.unwrap_or_default())
 }
 
 async fn file_of(entry: &FileSystemFileEntry) -> Result<File, String> {

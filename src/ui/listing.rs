@@ -19,6 +19,7 @@ use super::{
 use crate::{
     desk::Drawn,
     report::inspection::{Content, ListingHead, ListingView, Order, Query, Rows},
+    texts::page,
 };
 
 /// Tallest list, in CSS pixels. Browsers draw some ten to thirty million.
@@ -178,7 +179,7 @@ impl Listing {
                 }
             }
             Ok(_) => {}
-            Err(what) => self.status.set_text_content(Some(&["The rows could not be read: ", &what].concat())),
+            Err(what) => self.status.set_text_content(Some(&page::rows_failed(&what))),
         }
     }
 

@@ -11,6 +11,7 @@ use crate::{
     markup::Reading,
     report::words,
     scenario::ModelRef,
+    texts::page,
 };
 
 use super::{
@@ -53,7 +54,7 @@ pub(super) fn dropped(state: State, transfer: &DataTransfer) {
         match files::walk(entries).await {
             Ok(files) => start(state, files),
             Err(what) => {
-                let file = "the dropped files".to_owned();
+                let file = page::DROPPED.to_owned();
                 let error = ReadError { fault: Fault::Io, file, offset: None, what, hint: String::new() };
                 finish(state, Reading::Failed(error));
             }

@@ -23,6 +23,7 @@ use super::{
 use crate::{
     markup::{self, DRAWN_BY_WORKER, REGIONS, TABS},
     report::{controls, view::View},
+    texts::{answers, sheet},
 };
 
 /// What draws a region.
@@ -239,7 +240,7 @@ fn dialog(state: State) {
     let Some(dialog) = found.and_then(|found| found.dyn_into::<HtmlDialogElement>().ok()) else { return };
     always(Box::new(move || {
         let Some(key) = state.explained.get() else { return dialog.close() };
-        patch(&dialog, &markup::waiting(if key.starts_with("word:") { "In the glossary" } else { "Why?" }));
+        patch(&dialog, &markup::waiting(if key.starts_with("word:") { sheet::GLOSSARY } else { answers::WHY }));
         if !dialog.open() {
             // The browser gives the focus back to the button that opened it.
             let _ = dialog.show_modal();

@@ -25,6 +25,7 @@ use crate::{
     desk::Drawn,
     report::inspection::{Export, ListingHead, PlanQuery, Query, SplitBy},
     scenario::url,
+    texts::page,
 };
 
 /// Place of the operations among the listings of a package, and of the weights.
@@ -37,7 +38,7 @@ const PRESSED: &str = "[data-at],[data-find],[data-split],[data-list],[data-sort
 /// Shows the package that is open; nothing while none is.
 pub(super) fn package(state: State) {
     let Some(host) = host("package") else { return };
-    let root = element("section", "panel package", &[("aria-label", "The open package")]);
+    let root = element("section", "panel package", &[("aria-label", page::PACKAGE)]);
     add(&host, &[&root]);
     let shown = RefCell::new(None::<Rc<Stage>>);
     always(Box::new(move || {
@@ -57,11 +58,10 @@ pub(super) fn operations(state: State) {
     let section = element("section", "panel landing", &[("aria-labelledby", "landing")]);
     let head = element("header", "panel-head", &[]);
     let words = element("div", "", &[]);
-    let title = said("h2", "", "Every operation");
+    let title = said("h2", "", page::OPERATIONS);
     set(&title, "id", "landing");
-    let note = "Which unit each operation is predicted on, why, and what would change it.";
-    add(&words, &[&title, &said("p", "panel-note", note)]);
-    let ask = button("button", "Look at every operation", "data-look", "");
+    add(&words, &[&title, &said("p", "panel-note", page::OPERATIONS_NOTE)]);
+    let ask = button("button", page::OPERATIONS_LOOK, "data-look", "");
     let root = element("div", "", &[]);
     add(&head, &[&words, &ask]);
     add(&section, &[&head, &root]);
@@ -130,7 +130,7 @@ impl Stage {
             split: Cell::new(SplitBy::Layer),
             listeners: RefCell::default(),
         });
-        add(&stage.root, &[&said("p", "hint", "Looking into it…")]);
+        add(&stage.root, &[&said("p", "hint", page::LOOKING)]);
         for name in ["click", "keydown", "input", "pointerover", "focusin"] {
             let own = Rc::downgrade(&stage);
             let act = move |event: Event| {
@@ -275,7 +275,7 @@ impl Stage {
                 self.ask(Query::Plan(PlanQuery::Try(recipe)), Where::Here(place));
             }
         } else if pressed.has_attribute("data-every") {
-            pressed.set_text_content(Some("Planning on every chip…"));
+            pressed.set_text_content(Some(page::EVERY_CHIP));
             self.ask(Query::Plan(PlanQuery::Compare), Where::Part("heat"));
         }
     }

@@ -13,6 +13,7 @@ use crate::{
     desk::{Asked, Drawn},
     format::ReadError,
     report::inspection::Query,
+    texts::page,
 };
 
 /// What came back: bytes or a text, as a value of the browser; or why nothing did.
@@ -63,10 +64,10 @@ fn vec_of(bytes: &JsValue) -> Vec<u8> {
 fn failure(what: &str) -> ReadError {
     ReadError {
         fault: crate::format::Fault::Io,
-        file: "the file reader of this page".to_owned(),
+        file: page::READER.to_owned(),
         offset: None,
-        what: ["stopped: ", what].concat(),
-        hint: "reload the page and open the file again".to_owned(),
+        what: page::reader_stopped(what),
+        hint: page::READER_HINT.to_owned(),
     }
 }
 
@@ -92,7 +93,7 @@ impl Reader {
             let desk = desk.clone();
             Closure::<dyn FnMut(JsValue)>::new(move |event: JsValue| {
                 let waiting = std::mem::take(&mut desk.borrow_mut().waiting);
-                let what = ["the worker could not go on ", &text_of(&event)].concat();
+                let what = page::reader_lost(&text_of(&event));
                 for one in waiting {
                     (one.done)(Err(what.clone()));
                 }
@@ -115,7 +116,7 @@ impl Reader {
         let decoded = move |answer: Answer| {
             done(match answer {
                 Ok(bytes) => postcard::from_bytes::<Result<String, ReadError>>(&vec_of(&bytes))
-                    .unwrap_or_else(|_| Err(failure("its answer is not whole"))),
+                    .unwrap_or_else(|_| Err(failure(page::READER_HALF))),
                 Err(what) => Err(failure(&what)),
             });
         };
@@ -127,7 +128,7 @@ impl Reader {
         let query = postcard::to_allocvec(query).unwrap_or_default();
         let decoded = move |answer: Answer| {
             done(answer.and_then(|bytes| {
-                postcard::from_bytes(&vec_of(&bytes)).map_err(|_| "the reader's answer is not whole".to_owned())
+                postcard::from_bytes(&vec_of(&bytes)).map_err(|_| page::READER_HALF_ANSWER.to_owned())
             }));
         };
         self.send(&[("query", &Uint8Array::from(query.as_slice()))], None, Box::new(decoded));

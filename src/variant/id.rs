@@ -1,6 +1,7 @@
 //! The short names of variants: what stands in links, documents and column heads.
 
 use super::{Compression, GgufType, Precision, Runtime, ScaleScope, TableScope, Variant};
+use crate::texts::names;
 
 /// Every variant that is shown, in the order in which it is shown.
 pub const EVERY: &[Variant] = &[
@@ -106,40 +107,41 @@ impl Variant {
     /// What a person calls it.
     #[must_use]
     pub fn label(&self) -> String {
+        let of = |n: u32| n.to_string();
         match self.compression {
             Compression::None => match self.precision {
-                Precision::Fp32 => "Float32".to_owned(),
-                Precision::Fp16 => "Float16".to_owned(),
-                Precision::W8A8 => "8-bit activations".to_owned(),
+                Precision::Fp32 => names::FP32.to_owned(),
+                Precision::Fp16 => names::FP16.to_owned(),
+                Precision::W8A8 => names::W8A8_ACTIVATIONS.to_owned(),
             },
             Compression::Palettized { bits, scope, vector } => {
                 let scope = match scope {
-                    TableScope::PerTensor => "per tensor".to_owned(),
-                    TableScope::PerGroupedChannel(group) => format!("per {group} channels"),
+                    TableScope::PerTensor => names::PER_TENSOR.to_owned(),
+                    TableScope::PerGroupedChannel(group) => names::per_channels(&of(group)),
                 };
                 if vector > 1 {
-                    format!("{bits}-bit palettized, vectors of {vector}, {scope}")
+                    names::palettized_vectors(&of(bits), &of(vector), &scope)
                 } else {
-                    format!("{bits}-bit palettized, {scope}")
+                    names::palettized(&of(bits), &scope)
                 }
             }
             Compression::Linear { bits, scope } => {
                 let scope = match scope {
-                    ScaleScope::PerTensor => "per tensor".to_owned(),
-                    ScaleScope::PerChannel => "per channel".to_owned(),
-                    ScaleScope::PerBlock(size) => format!("per block of {size}"),
+                    ScaleScope::PerTensor => names::PER_TENSOR.to_owned(),
+                    ScaleScope::PerChannel => names::PER_CHANNEL.to_owned(),
+                    ScaleScope::PerBlock(size) => names::per_block(&of(size)),
                 };
                 match self.precision {
-                    Precision::W8A8 => "8-bit weights and activations".to_owned(),
-                    Precision::Fp32 | Precision::Fp16 => format!("{bits}-bit linear, {scope}"),
+                    Precision::W8A8 => names::W8A8.to_owned(),
+                    Precision::Fp32 | Precision::Fp16 => names::linear(&of(bits), &scope),
                 }
             }
-            Compression::Sparse { percent } => format!("{percent} % sparse"),
-            Compression::SparsePalettized { percent, bits } => format!("{percent} % sparse, {bits}-bit palettized"),
-            Compression::Gguf(GgufType::F16) => "llama.cpp F16".to_owned(),
-            Compression::Gguf(GgufType::Q8_0) => "llama.cpp Q8_0".to_owned(),
-            Compression::Gguf(GgufType::Q4KM) => "llama.cpp Q4_K_M".to_owned(),
-            Compression::MlxGroup { bits, group } => format!("MLX {bits}-bit, groups of {group}"),
+            Compression::Sparse { percent } => names::sparse(&of(percent)),
+            Compression::SparsePalettized { percent, bits } => names::sparse_palettized(&of(percent), &of(bits)),
+            Compression::Gguf(GgufType::F16) => names::gguf("F16"),
+            Compression::Gguf(GgufType::Q8_0) => names::gguf("Q8_0"),
+            Compression::Gguf(GgufType::Q4KM) => names::gguf("Q4_K_M"),
+            Compression::MlxGroup { bits, group } => names::mlx(&of(bits), &of(group)),
         }
     }
 }
