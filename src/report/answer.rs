@@ -8,6 +8,7 @@ use crate::{
     machine::{self, Machine},
     model::Model,
     scenario::{DeviceRef, ModelRef, Pick, Scenario, Units},
+    texts::answer as text,
     variant::{self, Compression, ModelKind, Precision, Runtime, ScaleScope, Storage, TableScope, Variant},
 };
 
@@ -28,10 +29,7 @@ impl std::fmt::Display for Unanswerable {
             Self::UnknownPreset(id) => write!(f, "no preset `{id}`; `planner presets` lists them"),
             Self::UnknownDevice(id) => write!(f, "no device `{id}`; `planner devices` lists them"),
             Self::PackageMissing(name) => {
-                write!(
-                    f,
-                    "the plan is about the file `{name}`, which a link cannot carry: open it here to see the plan"
-                )
+                write!(f, "{}", text::package(name))
             }
         }
     }
@@ -101,7 +99,7 @@ impl Cell {
     /// What is done to the model, in a few words.
     #[must_use]
     pub fn label(&self) -> String {
-        if self.as_opened { "Unchanged file".to_owned() } else { self.variant.label() }
+        if self.as_opened { text::UNCHANGED.to_owned() } else { self.variant.label() }
     }
 
     /// The status of the verdict that binds.

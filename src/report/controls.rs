@@ -7,6 +7,7 @@ use crate::{
     catalog::{Catalog, Device, DeviceKind, OsFamily, Preset, PresetKind},
     format::Package,
     scenario::{CustomDevice, DeviceRef, ModelRef, Scenario},
+    texts::{choices as text, rail::CUSTOM_NAME},
     units::format::{number, thousands},
 };
 
@@ -65,7 +66,7 @@ pub struct Number {
 pub const NUMBERS: [Number; 4] = [
     Number {
         id: "custom-ram",
-        label: "Memory",
+        label: text::MEMORY,
         unit: "GiB",
         low: 0.5,
         high: 4096.0,
@@ -74,7 +75,7 @@ pub const NUMBERS: [Number; 4] = [
     },
     Number {
         id: "custom-bandwidth",
-        label: "Memory bandwidth",
+        label: text::BANDWIDTH,
         unit: "GB/s",
         low: 1.0,
         high: 10_000.0,
@@ -83,7 +84,7 @@ pub const NUMBERS: [Number; 4] = [
     },
     Number {
         id: "custom-ane",
-        label: "Neural Engine, FP16 (0 for none)",
+        label: text::ANE,
         unit: "TFLOPS",
         low: 0.0,
         high: 10_000.0,
@@ -92,7 +93,7 @@ pub const NUMBERS: [Number; 4] = [
     },
     Number {
         id: "custom-gpu",
-        label: "GPU, FP16 (0 for none)",
+        label: text::GPU,
         unit: "TFLOPS",
         low: 0.0,
         high: 10_000.0,
@@ -111,12 +112,12 @@ pub fn step_of(steps: &[u32], tokens: u32) -> usize {
 #[must_use]
 pub fn models() -> Vec<Choices> {
     let titles = [
-        (PresetKind::Llm, "Language models"),
-        (PresetKind::Vision, "Vision"),
-        (PresetKind::Text, "Text"),
-        (PresetKind::Speech, "Speech"),
-        (PresetKind::Diffusion, "Text to image"),
-        (PresetKind::Course, "Course"),
+        (PresetKind::Llm, text::LANGUAGE),
+        (PresetKind::Vision, text::VISION),
+        (PresetKind::Text, text::TEXT),
+        (PresetKind::Speech, text::SPEECH),
+        (PresetKind::Diffusion, text::DIFFUSION),
+        (PresetKind::Course, text::COURSE),
     ];
     let presets = &Catalog::get().presets;
     let of_kind = |(kind, title): (PresetKind, &'static str)| Choices {
@@ -134,13 +135,13 @@ fn named_preset(preset: &Preset) -> Choice {
 #[must_use]
 pub fn devices() -> Vec<Choices> {
     let titles = [
-        (DeviceKind::Phone, "iPhone"),
-        (DeviceKind::Tablet, "iPad"),
-        (DeviceKind::Laptop, "Mac laptops"),
-        (DeviceKind::Desktop, "Mac desktops"),
-        (DeviceKind::Headset, "Apple Vision"),
-        (DeviceKind::Tv, "Apple TV"),
-        (DeviceKind::Watch, "Apple Watch"),
+        (DeviceKind::Phone, text::PHONES),
+        (DeviceKind::Tablet, text::TABLETS),
+        (DeviceKind::Laptop, text::LAPTOPS),
+        (DeviceKind::Desktop, text::DESKTOPS),
+        (DeviceKind::Headset, text::HEADSETS),
+        (DeviceKind::Tv, text::TV),
+        (DeviceKind::Watch, text::WATCHES),
     ];
     let rows = &Catalog::get().devices;
     let of_kind = |(kind, title): (DeviceKind, &'static str)| Choices {
@@ -246,7 +247,7 @@ fn parameters(preset: &Preset) -> String {
     } else {
         (value / 1e3, " k")
     };
-    format!("{}{unit} parameters", number(short))
+    text::parameters(&number(short), unit)
 }
 
 /// What stands beside the device: its chip and memory.
@@ -255,8 +256,8 @@ pub fn device_note(device: &DeviceRef) -> String {
     let Some(row) = row(device) else { return String::new() };
     let chip = Catalog::get().soc(&row.soc).map_or(row.soc.as_str(), |soc| soc.name.as_str());
     match ram(device) {
-        Some(gib) => format!("{chip}, {} GiB", whole(gib)),
-        None => format!("{chip}, memory unknown"),
+        Some(gib) => text::chip_memory(chip, &whole(gib)),
+        None => text::chip_no_memory(chip),
     }
 }
 
@@ -291,11 +292,11 @@ pub fn model_name(model: &ModelRef) -> String {
 #[must_use]
 pub fn summary(scenario: &Scenario) -> String {
     let model = model_name(&scenario.model);
-    let device = row(&scenario.device).map_or("Custom device", |row| row.name.as_str());
+    let device = row(&scenario.device).map_or(CUSTOM_NAME, |row| row.name.as_str());
     if takes_context(&scenario.model) {
-        format!("{model} · {device} · {} tokens", thousands(f64::from(scenario.context)))
+        text::summary_tokens(&model, device, &thousands(f64::from(scenario.context)))
     } else {
-        format!("{model} · {device}")
+        text::summary(&model, device)
     }
 }
 
@@ -326,7 +327,7 @@ pub fn repair(scenario: &mut Scenario) -> Vec<String> {
             ModelRef::Preset(catalog.presets.first().map_or(String::new(), |preset| preset.id.clone()))
         };
         if scenario.model != default.model {
-            notes.push(format!("there is no model `{id}` here: {} is shown instead", model_name(&instead)));
+            notes.push(text::no_model(id, &model_name(&instead)));
         }
         scenario.model = instead;
     }
@@ -334,8 +335,8 @@ pub fn repair(scenario: &mut Scenario) -> Vec<String> {
         && catalog.device(id).is_none()
     {
         let instead = default.device.clone();
-        let name = row(&instead).map_or("another device", |row| row.name.as_str());
-        notes.push(format!("there is no device `{id}` here: {name} is shown instead"));
+        let name = row(&instead).map_or(text::ANOTHER, |row| row.name.as_str());
+        notes.push(text::no_device(id, name));
         scenario.device = instead;
         scenario.os = default.os;
     }

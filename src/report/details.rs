@@ -5,6 +5,7 @@ use crate::{
     estimate::law::main_unit,
     machine::{Machine, Unit},
     placement::{Prepared, RuleIdx},
+    texts::{facts as text, view::picked},
     units::{
         Quantity,
         format::{number, thousands},
@@ -97,13 +98,13 @@ pub fn details(chosen: &Chosen, machine: &Machine, answer: &Answer, functions: &
     let cell = answer.picked.and_then(|idx| answer.cells.get(idx))?;
     let writes_tokens = cell.estimate.decode.is_ok();
     Some(Details {
-        picked_name: format!("{} on {}", cell.label(), words::on_units(cell.units)),
+        picked_name: picked(&cell.label(), words::on_units(cell.units)),
         placement: placement(cell, functions),
         series: series(answer, cell),
         points: frontier::points(answer),
         start: start::start(machine, &cell.variant, &cell.estimate, functions),
         writes_tokens,
-        speed_name: if writes_tokens { "decode speed" } else { "time of one run" },
+        speed_name: if writes_tokens { text::DECODE_SPEED } else { text::RUN_TIME },
         chip: chip(machine),
         model: model_lines(chosen),
     })
@@ -125,13 +126,10 @@ fn placement(cell: &Cell, functions: &[Prepared<'_>]) -> Vec<FunctionView> {
         }
         crate::order::by(&mut refusals, |a, b| a.1 > b.1);
         let shares = percents(plan.seconds);
-        let counted = |count: u64, one: &str, many: &str| {
-            format!("{} {}", thousands(count as f64), if count == 1 { one } else { many })
-        };
-        let text = |unit: Unit| {
+        let share = |unit: Unit| {
             let share = shares.get(unit.idx()).copied().unwrap_or(0);
             let n_ops = plan.n_ops.get(unit.idx()).copied().unwrap_or(0);
-            format!("{share} % of the time, {}", counted(n_ops, "operation", "operations"))
+            text::share(&share.to_string(), &n_operations(n_ops))
         };
         FunctionView {
             name: function.function.name.clone(),
@@ -139,13 +137,23 @@ fn placement(cell: &Cell, functions: &[Prepared<'_>]) -> Vec<FunctionView> {
             n_ops: plan.n_ops,
             shares,
             n_hops: plan.n_hops,
-            shares_text: Unit::EVERY.map(text),
-            hops_text: counted(plan.n_hops, "change of unit in a call", "changes of unit in a call"),
-            refusals_text: refusals.iter().map(|(_, count)| counted(*count, "operation", "operations")).collect(),
+            shares_text: Unit::EVERY.map(share),
+            hops_text: hops(plan.n_hops),
+            refusals_text: refusals.iter().map(|(_, count)| n_operations(*count)).collect(),
             refusals,
         }
     })
     .collect()
+}
+
+fn n_operations(n: u64) -> String {
+    let say = if n == 1 { text::operation } else { text::operations };
+    say(&thousands(n as f64))
+}
+
+fn hops(n: u64) -> String {
+    let say = if n == 1 { text::change } else { text::changes };
+    say(&thousands(n as f64))
 }
 
 fn series(answer: &Answer, picked: &Cell) -> Vec<SeriesRow> {
@@ -189,7 +197,7 @@ fn line(label: &str, text: String) -> Line {
 /// What the catalogue says of the chip: TOPS as stated, what they mean, bandwidths.
 fn chip(machine: &Machine) -> Vec<Line> {
     let Some(soc) = machine.soc else {
-        return vec![line("Chip", "your own numbers; every rate derived from them is assumed".to_owned())];
+        return vec![line(text::CHIP, text::OWN_NUMBERS.to_owned())];
     };
     let catalog = Catalog::get();
     let cited = |fact: &Fact, unit: &str| {
@@ -201,48 +209,48 @@ fn chip(machine: &Machine) -> Vec<Line> {
         };
         format!("{} {unit}{range} — {source}", number(fact.value))
     };
-    let mut lines = vec![line("Chip", format!("{} ({})", soc.name, soc.year))];
+    let mut lines = vec![line(text::CHIP, format!("{} ({})", soc.name, soc.year))];
     if let Some(stated) = &soc.ane_tops_stated {
         let meaning = match soc.ane_tops_meaning {
-            TopsMeaning::Fp16 => "counts FP16 operations",
-            TopsMeaning::Int8 => "counts INT8 operations: FP16 is half of it",
-            TopsMeaning::Unknown => "what it counts is not stated",
+            TopsMeaning::Fp16 => text::COUNTS_FP16,
+            TopsMeaning::Int8 => text::COUNTS_INT8,
+            TopsMeaning::Unknown => text::COUNTS_UNKNOWN,
         };
-        lines.push(line("Neural Engine, as stated", format!("{} TOPS; {meaning}", number(stated.value))));
+        lines.push(line(text::STATED, format!("{} TOPS; {meaning}", number(stated.value))));
     } else {
-        lines.push(line("Neural Engine, as stated", "no TOPS figure published".to_owned()));
+        lines.push(line(text::STATED, text::NOT_STATED.to_owned()));
     }
     let mut fact = |label: &str, fact: &Option<Fact>, unit: &str| {
         if let Some(fact) = fact {
             lines.push(line(label, cited(fact, unit)));
         }
     };
-    fact("FP16 peak, derived", &soc.ane_fp16_derived_tflops, "TFLOPS");
-    fact("FP16, measured", &soc.ane_fp16_measured_tflops, "TFLOPS");
-    fact("INT8, measured", &soc.ane_int8_measured_tops, "TOPS");
-    fact("Neural Engine weight read", &soc.ane_weight_read_gbs, "GB/s");
-    fact("Memory bandwidth", &soc.memory_gbs, "GB/s");
-    fact("GPU FP16", &soc.gpu_fp16_tflops, "TFLOPS");
+    fact(text::FP16_DERIVED, &soc.ane_fp16_derived_tflops, "TFLOPS");
+    fact(text::FP16_MEASURED, &soc.ane_fp16_measured_tflops, "TFLOPS");
+    fact(text::INT8_MEASURED, &soc.ane_int8_measured_tops, "TOPS");
+    fact(text::ANE_READ, &soc.ane_weight_read_gbs, "GB/s");
+    fact(text::BANDWIDTH, &soc.memory_gbs, "GB/s");
+    fact(text::GPU_FP16, &soc.gpu_fp16_tflops, "TFLOPS");
     for note in &soc.notes {
-        lines.push(line("Note", note.clone()));
+        lines.push(line(text::NOTE, note.clone()));
     }
     lines
 }
 
 fn model_lines(chosen: &Chosen) -> Vec<Line> {
     let model = &chosen.model;
-    let mut lines = vec![line("Parameters", thousands(model.n_params() as f64))];
+    let mut lines = vec![line(text::PARAMETERS, thousands(model.n_params() as f64))];
     if let Some(preset) = chosen.preset {
         let source = Catalog::get().source(preset.params.source).map_or("", |source| source.title.as_str());
-        lines.push(line("Published", format!("{} — {source}", thousands(preset.params.value))));
+        lines.push(line(text::PUBLISHED, format!("{} — {source}", thousands(preset.params.value))));
         if !preset.note.is_empty() {
-            lines.push(line("Note", preset.note.clone()));
+            lines.push(line(text::NOTE, preset.note.clone()));
         }
     }
     for function in &model.functions {
         let n_ops: u64 =
             function.sections.iter().map(|section| section.ops.len() as u64 * u64::from(section.times)).sum();
-        lines.push(line(&format!("Function {}", function.name), format!("{} operations", thousands(n_ops as f64))));
+        lines.push(line(&text::function(&function.name), text::operations(&thousands(n_ops as f64))));
     }
     lines
 }

@@ -10,6 +10,7 @@ use crate::{
     },
     machine::Unit,
     scenario::Units,
+    texts::{drawings as said, words::NO_DATA},
     units::{
         Bytes, Quantity,
         format::{iec_bytes, number, si_bytes, thousands},
@@ -32,16 +33,12 @@ pub fn memory(view: &View, width: u32) -> Chart {
     const INKS: [Ink; 4] = [Ink::Series1, Ink::Series2, Ink::Series3, Ink::Series4];
     let bar = &view.memory;
     let (value, low, high) = bar.total;
-    let frame = Frame {
-        id: "memory".to_owned(),
-        title: "Memory at run time against the limits".to_owned(),
-        description: bar.description.clone(),
-        width,
-    };
+    let frame =
+        Frame { id: "memory".to_owned(), title: said::MEMORY.to_owned(), description: bar.description.clone(), width };
     let measure = if high >= GIB * 0.5 {
-        Measure { name: "memory, GiB".to_owned(), scale: Scale::Linear, unit: GIB, tick: |value| tick(value / GIB) }
+        Measure { name: said::MEMORY_GIB.to_owned(), scale: Scale::Linear, unit: GIB, tick: |value| tick(value / GIB) }
     } else {
-        Measure { name: "memory, MiB".to_owned(), scale: Scale::Linear, unit: MIB, tick: |value| tick(value / MIB) }
+        Measure { name: said::MEMORY_MIB.to_owned(), scale: Scale::Linear, unit: MIB, tick: |value| tick(value / MIB) }
     };
     let part = |((name, bytes, text), ink): (&(&'static str, f64, String), Ink)| Part {
         name: (*name).to_owned(),
@@ -54,11 +51,11 @@ pub fn memory(view: &View, width: u32) -> Chart {
         label: format!("{name}: {text}"),
     };
     let stacked = Stack {
-        subject: "part".to_owned(),
+        subject: said::PART.to_owned(),
         measure,
         parts: bar.parts.iter().zip(INKS).map(part).collect(),
         total: Span { value, low, high, text: iec_bytes(Bytes::of(value)) },
-        total_name: "Together".to_owned(),
+        total_name: said::TOGETHER.to_owned(),
         limits: bar.limits.iter().enumerate().map(limit).collect(),
     };
     stack(&frame, &stacked)
@@ -70,7 +67,7 @@ pub fn variants(view: &Details, shown: impl Fn(&SeriesRow) -> bool, width: u32) 
     let rows: Vec<&SeriesRow> = view.series.iter().filter(|row| shown(row)).collect();
     let frame = Frame {
         id: "variants".to_owned(),
-        title: format!("Bundle and {} by variant", view.speed_name),
+        title: said::variants(view.speed_name),
         description: match rows.iter().find(|row| row.is_picked) {
             Some(row) => format!("{}: {}, {}", row.label, row.bundle_text, row.speed_text),
             None => String::new(),
@@ -80,23 +77,23 @@ pub fn variants(view: &Details, shown: impl Fn(&SeriesRow) -> bool, width: u32) 
     let span = |(value, low, high): (f64, f64, f64), text: &str| Span { value, low, high, text: text.to_owned() };
     let largest = rows.iter().map(|row| row.bundle.2).fold(0.0, f64::max);
     let size = if largest >= 0.5e9 {
-        Measure { name: "bundle, GB".to_owned(), scale: Scale::Linear, unit: 1e9, tick: |value| tick(value / 1e9) }
+        Measure { name: said::BUNDLE_GB.to_owned(), scale: Scale::Linear, unit: 1e9, tick: |value| tick(value / 1e9) }
     } else {
-        Measure { name: "bundle, MB".to_owned(), scale: Scale::Linear, unit: 1e6, tick: |value| tick(value / 1e6) }
+        Measure { name: said::BUNDLE_MB.to_owned(), scale: Scale::Linear, unit: 1e6, tick: |value| tick(value / 1e6) }
     };
     let slowest = rows.iter().filter_map(|row| row.speed).map(|speed| speed.2).fold(0.0, f64::max);
     let speed = if view.writes_tokens {
-        Measure { name: "decode, tok/s".to_owned(), scale: Scale::Linear, unit: 1.0, tick }
+        Measure { name: said::DECODE.to_owned(), scale: Scale::Linear, unit: 1.0, tick }
     } else if slowest >= 1.0 {
-        Measure { name: "one run, s".to_owned(), scale: Scale::Linear, unit: 1.0, tick }
+        Measure { name: said::RUN_S.to_owned(), scale: Scale::Linear, unit: 1.0, tick }
     } else {
-        Measure { name: "one run, ms".to_owned(), scale: Scale::Linear, unit: 1e-3, tick: |value| tick(value * 1e3) }
+        Measure { name: said::RUN_MS.to_owned(), scale: Scale::Linear, unit: 1e-3, tick: |value| tick(value * 1e3) }
     };
     let app_size = Catalog::get().limit("app-uncompressed").and_then(|row| row.bytes);
     let app_size = app_size.map(|bytes| Limit {
         kind: LimitKind::Barrier,
         at: bytes,
-        label: format!("App Store: {}", si_bytes(Bytes::of(bytes))),
+        label: said::app_store(&si_bytes(Bytes::of(bytes))),
     });
     let panel = |measure, inks, values, limits| Panel {
         measure,
@@ -104,7 +101,7 @@ pub fn variants(view: &Details, shown: impl Fn(&SeriesRow) -> bool, width: u32) 
         limits,
     };
     let drawn = Bars {
-        subject: "variant".to_owned(),
+        subject: said::VARIANT.to_owned(),
         categories: rows.iter().map(|row| row.label.clone()).collect(),
         chosen: rows.iter().position(|row| row.is_picked),
         panels: vec![
@@ -121,12 +118,12 @@ pub fn variants(view: &Details, shown: impl Fn(&SeriesRow) -> bool, width: u32) 
                 Vec::new(),
             ),
         ],
-        missing: "no data".to_owned(),
+        missing: NO_DATA.to_owned(),
     };
     let mut chart = bars(&frame, &drawn);
     for unit in Unit::EVERY {
         if rows.iter().any(|row| row.unit == Some(unit)) {
-            let name = ["speed: mostly ", unit.name()].concat();
+            let name = said::mostly(unit.name());
             chart.keys.push(Key { class: unit_ink(Some(unit)).class(), name });
         }
     }
@@ -156,20 +153,20 @@ pub fn context(over: &OverContext, chosen: u32, width: u32) -> Chart {
         },
         points: points.iter().map(point).collect(),
     };
-    let chosen_text = format!("{} tokens", thousands(f64::from(chosen)));
+    let chosen_text = said::n_tokens(&thousands(f64::from(chosen)));
     let ends = over.lines.iter().map(|(units, points)| {
         let of = |point: Option<&SpeedAt>| point.map_or_else(String::new, |(_, figure)| words::token_range(figure));
-        format!("{}: {} at first, {} at last", words::units(*units), of(points.first()), of(points.last()))
+        said::ends(words::units(*units), &of(points.first()), &of(points.last()))
     });
     let frame = Frame {
         id: "context-chart".to_owned(),
-        title: "Decode speed over context".to_owned(),
+        title: said::CONTEXT.to_owned(),
         description: ends.collect::<Vec<_>>().join("; "),
         width,
     };
     let drawn = Lines {
-        x: Measure { name: "context, tokens".to_owned(), scale: Scale::Log, unit: 1.0, tick: thousands },
-        y: Measure { name: "decode, tok/s".to_owned(), scale: Scale::Linear, unit: 1.0, tick },
+        x: Measure { name: said::CONTEXT_TOKENS.to_owned(), scale: Scale::Log, unit: 1.0, tick: thousands },
+        y: Measure { name: said::DECODE.to_owned(), scale: Scale::Linear, unit: 1.0, tick },
         series: over.lines.iter().map(line).collect(),
         x_limits: vec![Limit { kind: LimitKind::Reference, at: f64::from(chosen), label: chosen_text }],
         y_limits: Vec::new(),
@@ -180,7 +177,7 @@ pub fn context(over: &OverContext, chosen: u32, width: u32) -> Chart {
 fn point((context, figure): &SpeedAt) -> LinePoint {
     LinePoint {
         x: f64::from(*context),
-        x_text: format!("{} tokens", thousands(f64::from(*context))),
+        x_text: said::n_tokens(&thousands(f64::from(*context))),
         y: Span {
             value: figure.value.get(),
             low: figure.low.get(),

@@ -11,6 +11,7 @@ use crate::{
     estimate::{Status, law::main_unit},
     machine::Unit,
     scenario::{Pick, Units},
+    texts::answer as text,
     units::Quantity,
     variant::Variant,
 };
@@ -66,7 +67,7 @@ pub(super) fn points(answer: &Answer) -> Vec<PlanPoint> {
             own.pick.variant == cell.variant && own.speed == speed && own.status == cell.status() && speed.is_some()
         });
         if let Some(own) = alike {
-            own.units = [&own.units, " or ", words::units(cell.units)].concat();
+            own.units = text::either_units(&own.units, words::units(cell.units));
             if is_picked {
                 (own.pick, own.is_picked) = (pick, true);
             }
@@ -78,7 +79,7 @@ pub(super) fn points(answer: &Answer) -> Vec<PlanPoint> {
             pick,
             label: cell.label(),
             units: match cell.units {
-                Units::All => "all units".to_owned(),
+                Units::All => text::EVERY_UNIT.to_owned(),
                 units @ (Units::CpuAndNe | Units::CpuAndGpu | Units::CpuOnly) => words::units(units).to_owned(),
             },
             unit,

@@ -14,6 +14,7 @@ use crate::{
     machine::Machine,
     model::Model,
     scenario::{DeviceRef, Pick, Scenario, Units},
+    texts::{landing, two_plans as text, words::NO_DATA},
     units::format::number,
     variant::{Runtime, Storage, Variant},
 };
@@ -153,19 +154,18 @@ impl<'a> Against<'a> {
     pub fn read(words: &'a str) -> Result<Self, String> {
         let mut own = Self::default();
         for word in words.split(',').map(str::trim).filter(|word| !word.is_empty()) {
-            let form = "say device=ID, os=N, units=U or variant=ID, with commas between";
-            let (name, value) = word.split_once('=').ok_or_else(|| format!("`{word}` has no `=`: {form}"))?;
+            let (name, value) = word.split_once('=').ok_or_else(|| text::no_sign(word, text::FORM))?;
             let place = match name {
                 "device" => &mut own.device,
                 "os" => &mut own.os,
                 "units" => &mut own.units,
                 "variant" => &mut own.variant,
-                _ => return Err(format!("`{name}` cannot differ between two plans: {form}")),
+                _ => return Err(text::no_difference_in(name, text::FORM)),
             };
             *place = value;
         }
         if own == Self::default() {
-            return Err("the second plan differs in nothing: say device=ID, os=N, units=U or variant=ID".to_owned());
+            return Err(text::DIFFERS_IN_NOTHING.to_owned());
         }
         Ok(own)
     }
@@ -179,23 +179,20 @@ impl<'a> Against<'a> {
         };
         if !self.device.is_empty() && self.device != named {
             if self.device == controls::CUSTOM {
-                return Err("a custom device can only be in the first plan: name one of the catalogue".to_owned());
+                return Err(text::CUSTOM_SECOND.to_owned());
             }
             controls::choose_device(&mut scenario, self.device);
         }
         if !self.os.is_empty() {
-            scenario.os = self.os.parse().map_err(|_| format!("“{}” is no major version of a system", self.os))?;
+            scenario.os = self.os.parse().map_err(|_| text::no_os(self.os))?;
         }
         let units = match self.units {
             "" => units,
-            id => Units::from_id(id)
-                .ok_or_else(|| format!("no compute units “{id}”: all, cpu-only, cpu-and-gpu or cpu-and-ne"))?,
+            id => Units::from_id(id).ok_or_else(|| text::no_units(id))?,
         };
         let variant = match self.variant {
             "" => variant,
-            id => {
-                Some(Variant::from_id(id).ok_or_else(|| format!("no variant “{id}”; `planner variants` lists them"))?)
-            }
+            id => Some(Variant::from_id(id).ok_or_else(|| text::no_variant(id))?),
         };
         Ok(Other { scenario, variant, units })
     }
@@ -223,7 +220,7 @@ impl Other {
     /// Plans a model for it.
     pub fn plan(&self, model: &Model) -> Result<Planned, String> {
         if self.variant.is_some_and(|own| own.runtime != Runtime::CoreMl) {
-            return Err("only Core ML places operations: choose a variant that it runs".to_owned());
+            return Err(text::ONLY_CORE_ML.to_owned());
         }
         let machine = answer::machine(&self.scenario).map_err(|error| error.to_string())?;
         Ok(Planned::new(model, &machine, self.scenario.entitled, self.variant, self.units))
@@ -331,17 +328,17 @@ pub fn totals(function: &FunctionPair) -> Vec<[String; 3]> {
     let row =
         |name: &str, say: &dyn Fn(&State) -> String| [name.to_owned(), say(&function.first), say(&function.second)];
     vec![
-        row("where", &|state| state.label.replace('_', " ")),
-        row("on the Neural Engine", &|state| format!("{} of {}", state.ane_ops, state.n_ops)),
-        row("cost there", &|state| percent(state.ane_cost_share)),
-        row("segments", &|state| state.n_segments.to_string()),
-        row("compile risks", &|state| state.n_risks.to_string()),
-        row("time of a call", &|state| {
+        row(text::WHERE_IT_RUNS, &|state| state.label.replace('_', " ")),
+        row(landing::HEAD_ANE, &|state| landing::some_of(&state.ane_ops.to_string(), &state.n_ops.to_string())),
+        row(landing::HEAD_COST, &|state| percent(state.ane_cost_share)),
+        row(landing::HEAD_SEGMENTS, &|state| state.n_segments.to_string()),
+        row(text::RISKS, &|state| state.n_risks.to_string()),
+        row(landing::HEAD_TIME, &|state| {
             let ms = |seconds: f64| number(seconds * 1e3);
             let known = |time: &super::plan::FigureDocument| {
-                format!("{} ms ({}–{})", ms(time.value), ms(time.low), ms(time.high))
+                landing::milliseconds(&ms(time.value), &ms(time.low), &ms(time.high))
             };
-            state.time_s.as_ref().map_or_else(|| "no data".to_owned(), known)
+            state.time_s.as_ref().map_or_else(|| NO_DATA.to_owned(), known)
         }),
     ]
 }
@@ -390,7 +387,7 @@ pub fn why(op: &OpPair) -> Option<&ReasonPlace> {
 }
 
 /// What a difference without a reason of its own comes from.
-pub const NO_REASON: &str = "no rule differs: the costs that the planner weighs do";
+pub const NO_REASON: &str = text::NO_REASON;
 
 /// Most kinds of difference that the text lists; the document has every operation.
 const MOST_LISTED: usize = 40;
@@ -440,12 +437,9 @@ pub fn text(document: &PairDocument) -> String {
 #[must_use]
 pub fn said(function: &FunctionPair) -> String {
     let n_differ: u64 = function.differs.iter().map(|op| u64::from(op.times)).sum();
-    let mut said = format!(
-        "{} of {} operations run on another unit; for {n_differ} the unit, the eligible units or the reasons differ",
-        function.n_moved, function.n_common
-    );
+    let mut said = text::moved(&function.n_moved.to_string(), &function.n_common.to_string(), &n_differ.to_string());
     if function.n_alone > 0 {
-        said.push_str(&format!("; {} are in one plan only", function.n_alone));
+        said.push_str(&text::alone(&function.n_alone.to_string()));
     }
     said
 }

@@ -8,9 +8,7 @@
 use serde::Serialize;
 
 use super::effect::{is_plain, kind, wanted};
-use crate::{accuracy::records, catalog::arch::Arch, variant::Variant};
-
-const NOT_COMPRESSED: &str = "the weights are not compressed";
+use crate::{accuracy::records, catalog::arch::Arch, texts::published as text, variant::Variant};
 
 /// The quality column of one variant.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -66,7 +64,7 @@ pub struct Pair {
 
 /// Every line of the table (`assets/data/quality.csv`).
 #[must_use]
-pub fn pairs(text: &str) -> Vec<Pair> {
+pub fn pairs(table: &str) -> Vec<Pair> {
     let read = |cells: &Vec<String>| {
         let cell = |idx: usize| cells.get(idx).cloned().unwrap_or_default();
         Some(Pair {
@@ -84,16 +82,16 @@ pub fn pairs(text: &str) -> Vec<Pair> {
             source: cell(11),
         })
     };
-    records(text).iter().skip(1).filter_map(read).collect()
+    records(table).iter().skip(1).filter_map(read).collect()
 }
 
 fn size_class(billions: Option<f64>) -> &'static str {
     match billions {
-        Some(size) if size < 1.0 => "under 1B",
-        Some(size) if size < 4.0 => "1B to 4B",
-        Some(size) if size < 10.0 => "4B to 10B",
-        Some(_) => "over 10B",
-        None => "not stated",
+        Some(size) if size < 1.0 => text::UNDER_1B,
+        Some(size) if size < 4.0 => text::TO_4B,
+        Some(size) if size < 10.0 => text::TO_10B,
+        Some(_) => text::OVER_10B,
+        None => text::NOT_STATED,
     }
 }
 
@@ -101,9 +99,9 @@ fn size_class(billions: Option<f64>) -> &'static str {
 #[must_use]
 pub fn quality(pairs: &[Pair], variant: &Variant, arch: Option<&Arch>) -> QualityDocument {
     if is_plain(variant) {
-        return QualityDocument { published: Vec::new(), note: Some(NOT_COMPRESSED) };
+        return QualityDocument { published: Vec::new(), note: Some(text::NOT_COMPRESSED) };
     }
-    let none = QualityDocument { published: Vec::new(), note: Some("no published data") };
+    let none = QualityDocument { published: Vec::new(), note: Some(text::NONE) };
     let Some((method, bits, group)) = wanted(variant) else { return none };
     let kind = arch.map(kind);
     let bits = bits.to_string();

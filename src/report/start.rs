@@ -12,6 +12,7 @@ use crate::{
     machine::Machine,
     model::Role,
     placement::Prepared,
+    texts::starting as text,
     units::{Quantity, Seconds},
     variant::Variant,
 };
@@ -68,16 +69,12 @@ pub(super) fn start(machine: &Machine, variant: &Variant, estimate: &Estimate, f
     });
     let mut then = Vec::new();
     if estimate.decode == Err(Absent::NotALanguageModel) {
-        then.push(("the first run".to_owned(), time(&estimate.latency)));
+        then.push((text::FIRST_RUN.to_owned(), time(&estimate.latency)));
     } else {
         let tokens = prompt.unwrap_or(1);
-        let name = if tokens == 1 {
-            "reading the prompt of 1 token".to_owned()
-        } else {
-            ["reading the prompt of ", &tokens.to_string(), " tokens, up to the first token"].concat()
-        };
+        let name = if tokens == 1 { text::ONE_TOKEN.to_owned() } else { text::tokens(&tokens.to_string()) };
         then.push((name, time(&estimate.ttft)));
-        let name = ["the next ", &TOKENS_AFTER.to_string(), " tokens"].concat();
+        let name = text::next(&TOKENS_AFTER.to_string());
         let n = f64::from(TOKENS_AFTER);
         let decode = estimate.decode.as_ref().map_err(|absent| words::absent(*absent));
         let over = |speed: f64| if speed > 0.0 { n / speed } else { f64::INFINITY };
@@ -91,14 +88,8 @@ pub(super) fn start(machine: &Machine, variant: &Variant, estimate: &Estimate, f
         Loading { time, ..first }
     });
     let later = estimate.decode.ok().map(|first| match estimate.sustained(machine, variant.runtime) {
-        Some(kept) => format!(
-            "After about ten minutes of writing without a pause the device is warm: {}, from {} at first.",
-            words::token_range(&kept),
-            words::token_range(&first)
-        ),
-        None => "What is left of the speed after minutes of work is unknown here: only phones were measured cold and \
-                 warm, on the Neural Engine and the GPU."
-            .to_owned(),
+        Some(kept) => text::sustained(&words::token_range(&kept), &words::token_range(&first)),
+        None => text::SUSTAINED_UNKNOWN.to_owned(),
     });
     Start { first_load, load, then, later }
 }

@@ -5,6 +5,7 @@ use crate::{
     estimate::{Estimate, LimitKind, Status, overall},
     machine::{Machine, Unit},
     scenario::{Pick, Units},
+    texts::{view as text, words as said},
     units::{
         Bytes, Quantity,
         format::{iec_bytes, seconds, si_bytes, tokens},
@@ -238,14 +239,14 @@ pub struct MemoryBar {
 pub fn sentence(model_name: &str, machine: &Machine, cell: &Cell) -> Sentence {
     let estimate = &cell.estimate;
     let speed = match (&estimate.decode, &estimate.latency) {
-        (Ok(decode), _) => format!(", about {}", words::token_range(decode)),
-        (_, Ok(latency)) => format!(", about {} a run", words::time_range(latency)),
+        (Ok(decode), _) => text::about_tokens(&words::token_range(decode)),
+        (_, Ok(latency)) => text::about_run(&words::time_range(latency)),
         (Err(_), Err(_)) => String::new(),
     };
     let as_what = if cell.as_opened {
-        format!("unchanged on {}", words::on_units(cell.units))
+        text::unchanged_on(words::on_units(cell.units))
     } else {
-        format!("as {} on {}", cell.variant.label(), words::on_units(cell.units))
+        text::as_on(&cell.variant.label(), words::on_units(cell.units))
     };
     let name = &machine.name;
     let status = cell.status();
@@ -259,11 +260,16 @@ pub fn sentence(model_name: &str, machine: &Machine, cell: &Cell) -> Sentence {
         Status::Fits => {
             let size = si_bytes(estimate.bundle.value);
             let memory = iec_bytes(estimate.memory.total().value);
-            (" ", "fits", format!(" {name} {as_what}"), format!("{size} to ship, {memory} of memory{speed}"))
+            (
+                text::LINK_FITS,
+                words::status(status),
+                text::after_fits(name, &as_what),
+                text::because_fits(&size, &memory, &speed),
+            )
         }
-        Status::Tight => (" is ", "tight", format!(" on {name} {as_what}{speed}"), because()),
-        Status::Fails => (" ", "does not fit", format!(" {name} {as_what}"), because()),
-        Status::Unknown => (" ", "may fit", format!(" {name} {as_what}{speed}"), because()),
+        Status::Tight => (text::LINK_IS, words::status(status), text::after_tight(name, &as_what, &speed), because()),
+        Status::Fails => (text::LINK_FITS, words::status(status), text::after_fits(name, &as_what), because()),
+        Status::Unknown => (text::LINK_FITS, text::MAY_FIT, text::after_unknown(name, &as_what, &speed), because()),
     };
     Sentence { before: format!("{model_name}{link}"), word, after, because }
 }
@@ -273,13 +279,13 @@ pub fn sentence(model_name: &str, machine: &Machine, cell: &Cell) -> Sentence {
 pub fn view(chosen: &Chosen, machine: &Machine, answer: &Answer) -> Option<View> {
     let cell = answer.picked.and_then(|idx| answer.cells.get(idx))?;
     Some(View {
-        kicker: format!("{} with {}", machine.name, words::os(machine.os, machine.os_version)),
+        kicker: text::kicker(&machine.name, &words::os(machine.os, machine.os_version)),
         sentence: sentence(&chosen.model.name, machine, cell),
         binding: binding(&cell.estimate),
         status: cell.status(),
         picked: answer.picked,
         recommended: answer.recommended,
-        picked_name: format!("{} on {}", cell.label(), words::on_units(cell.units)),
+        picked_name: text::picked(&cell.label(), words::on_units(cell.units)),
         picked_variant: cell.variant,
         is_recommended: answer.picked == answer.recommended,
         figures: figures(&cell.estimate),
@@ -307,14 +313,14 @@ fn figures(estimate: &Estimate) -> Vec<Headline> {
     let mut all = vec![
         Headline {
             key: FigureKey::Bundle,
-            label: "Bundle",
+            label: text::BUNDLE,
             value: si_bytes(estimate.bundle.value),
             range: words::size_range(&estimate.bundle),
             basis: basis(estimate.bundle.basis),
         },
         Headline {
             key: FigureKey::Memory,
-            label: "Memory",
+            label: text::MEMORY,
             value: iec_bytes(total.value),
             range: words::memory_range(&total),
             basis: basis(total.basis),
@@ -323,14 +329,14 @@ fn figures(estimate: &Estimate) -> Vec<Headline> {
     let none = |key, label, absent| Headline {
         key,
         label,
-        value: "no data".to_owned(),
+        value: said::NO_DATA.to_owned(),
         range: words::absent(absent).to_owned(),
         basis: "",
     };
     if let Ok(latency) = &estimate.latency {
         all.push(Headline {
             key: FigureKey::Latency,
-            label: "One run",
+            label: text::RUN,
             value: seconds(latency.value),
             range: words::time_range(latency),
             basis: basis(latency.basis),
@@ -339,18 +345,18 @@ fn figures(estimate: &Estimate) -> Vec<Headline> {
     match &estimate.decode {
         Ok(decode) => all.push(Headline {
             key: FigureKey::Decode,
-            label: "Decode",
+            label: text::DECODE,
             value: tokens(decode.value),
             range: words::token_range(decode),
             basis: basis(decode.basis),
         }),
         Err(crate::estimate::Absent::NotALanguageModel) => {}
-        Err(absent) => all.push(none(FigureKey::Decode, "Speed", *absent)),
+        Err(absent) => all.push(none(FigureKey::Decode, text::SPEED, *absent)),
     }
     if let Ok(ttft) = &estimate.ttft {
         all.push(Headline {
             key: FigureKey::FirstToken,
-            label: "First token",
+            label: text::FIRST_TOKEN,
             value: seconds(ttft.value),
             range: words::time_range(ttft),
             basis: basis(ttft.basis),
@@ -359,7 +365,7 @@ fn figures(estimate: &Estimate) -> Vec<Headline> {
     if let Ok(prefill) = &estimate.prefill {
         all.push(Headline {
             key: FigureKey::Prefill,
-            label: "Prefill",
+            label: text::PREFILL,
             value: tokens(prefill.value),
             range: words::token_range(prefill),
             basis: basis(prefill.basis),
@@ -409,19 +415,17 @@ fn matrix(answer: &Answer, arch: Option<&Arch>) -> Vec<Group> {
 fn group_title(variant: &Variant) -> (&'static str, &'static str) {
     use crate::variant::Compression;
     match variant.compression {
-        Compression::None if variant.precision == crate::variant::Precision::W8A8 => {
-            ("Linear quantization", "quantization")
-        }
-        Compression::None => ("Floating point", "fp16"),
-        Compression::Palettized { vector: 2.., .. } => ("Palettized, vectors", "lut"),
+        Compression::None if variant.precision == crate::variant::Precision::W8A8 => (text::LINEAR, "quantization"),
+        Compression::None => (text::FLOATING, "fp16"),
+        Compression::Palettized { vector: 2.., .. } => (text::PALETTIZED_VECTORS, "lut"),
         Compression::Palettized { scope: crate::variant::TableScope::PerTensor, .. } => {
-            ("Palettized, one table", "palettization")
+            (text::PALETTIZED_ONE, "palettization")
         }
-        Compression::Palettized { .. } => ("Palettized, grouped channels", "grouped-channel"),
-        Compression::Linear { .. } => ("Linear quantization", "quantization"),
-        Compression::Sparse { .. } | Compression::SparsePalettized { .. } => ("Pruned", "pruning"),
-        Compression::Gguf(_) => ("llama.cpp (GPU)", "llama-cpp"),
-        Compression::MlxGroup { .. } => ("MLX (GPU)", "mlx"),
+        Compression::Palettized { .. } => (text::PALETTIZED_GROUPED, "grouped-channel"),
+        Compression::Linear { .. } => (text::LINEAR, "quantization"),
+        Compression::Sparse { .. } | Compression::SparsePalettized { .. } => (text::PRUNED, "pruning"),
+        Compression::Gguf(_) => (text::GGUF, "llama-cpp"),
+        Compression::MlxGroup { .. } => (text::MLX, "mlx"),
     }
 }
 
@@ -445,15 +449,15 @@ fn matrix_cell(idx: usize, cell: &Cell, fastest: f64) -> MatrixCell {
     let (speed, speed_range) = match (&estimate.decode, &estimate.latency) {
         (Ok(decode), _) => (tokens(decode.value), words::token_range(decode)),
         (_, Ok(latency)) => (seconds(latency.value), words::time_range(latency)),
-        (Err(_), Err(absent)) => ("no data".to_owned(), words::absent(*absent).to_owned()),
+        (Err(_), Err(absent)) => (said::NO_DATA.to_owned(), words::absent(*absent).to_owned()),
     };
     let total = estimate.memory.total();
     let memory = iec_bytes(total.value);
     let binding = overall(&estimate.verdicts)
         .filter(|verdict| verdict.status != Status::Fits)
-        .map_or(String::new(), |verdict| format!(", limited by {}", words::limit_name(verdict.kind)));
-    let name = [&cell.label(), ", ", words::units(cell.units), ": "].concat();
-    let more = [&speed_range, ", memory ", &words::memory_range(&total), &binding].concat();
+        .map_or(String::new(), |verdict| text::limited_by(words::limit_name(verdict.kind)));
+    let name = text::cell(&cell.label(), words::units(cell.units));
+    let more = text::more(&speed_range, &words::memory_range(&total), &binding);
     let heat = if fastest > 0.0 { (pace(estimate) / fastest * 100.0) as u32 } else { 0 };
     let shares = percents(all_seconds(estimate));
     let most = shares.iter().max().copied().unwrap_or(0);
@@ -468,36 +472,32 @@ fn memory_bar(machine: &Machine, estimate: &Estimate) -> MemoryBar {
     let total = memory.total();
     let mut limits: Vec<(&'static str, f64, String)> = Vec::new();
     if let Some(limit) = machine.app_memory {
-        limits.push(("limit of an app", limit.value.get(), iec_bytes(limit.value)));
+        limits.push((text::LIMIT_APP, limit.value.get(), iec_bytes(limit.value)));
     }
     if let Some(limit) = machine.app_memory_entitled
         && Some(limit) != machine.app_memory
     {
-        limits.push(("with the entitlement", limit.value.get(), iec_bytes(limit.value)));
+        limits.push((text::LIMIT_ENTITLED, limit.value.get(), iec_bytes(limit.value)));
     }
     if let Some(ram) = machine.ram {
-        limits.push(("all memory", ram.get(), iec_bytes(ram)));
+        limits.push((text::LIMIT_ALL, ram.get(), iec_bytes(ram)));
     }
     let allowed = estimate.verdicts.iter().find(|verdict| verdict.kind == LimitKind::AppMemory);
     let allowed = allowed.and_then(|verdict| verdict.allowed).map(|allowed| allowed.value.get());
     let holds = limits.iter().position(|(_, bytes, _)| Some(*bytes) == allowed);
-    let known: Vec<String> = limits.iter().map(|(name, _, text)| format!("{name} {text}")).collect();
+    let known: Vec<String> = limits.iter().map(|(name, _, size)| format!("{name} {size}")).collect();
+    let known = if known.is_empty() { text::MEMORY_NO_LIMIT.to_owned() } else { known.join(", ") };
     MemoryBar {
         parts: vec![
-            part("Weights", memory.weights.value),
-            part("KV cache and states", memory.cache.value),
-            part("Activations", memory.activations.value),
-            part("App and runtime", memory.runtime.value),
+            part(text::PART_WEIGHTS, memory.weights.value),
+            part(text::PART_CACHE, memory.cache.value),
+            part(text::PART_ACTIVATIONS, memory.activations.value),
+            part(text::PART_RUNTIME, memory.runtime.value),
         ],
         total: (total.value.get(), total.low.get(), total.high.get()),
         limits,
         holds,
-        description: format!(
-            "{} ({}) against {}",
-            iec_bytes(total.value),
-            words::memory_range(&total),
-            if known.is_empty() { "no published limit".to_owned() } else { known.join(", ") }
-        ),
+        description: text::memory_bar(&iec_bytes(total.value), &words::memory_range(&total), &known),
     }
 }
 
@@ -514,7 +514,7 @@ fn verdict_lines(machine: &Machine, estimate: &Estimate) -> Vec<Line> {
 #[must_use]
 pub fn columns() -> [&'static str; 4] {
     Units::EVERY.map(|units| match units {
-        Units::All => "All units",
+        Units::All => text::ALL_UNITS,
         Units::CpuAndNe | Units::CpuAndGpu | Units::CpuOnly => words::units(units),
     })
 }

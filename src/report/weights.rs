@@ -10,6 +10,7 @@ use serde::Serialize;
 use crate::{
     format::{ByteKind, Package},
     model::{Def, Encoding, Granularity, PartRole, Place, Weight},
+    texts::bytes as text,
 };
 
 /// One stored weight.
@@ -218,18 +219,18 @@ pub fn kind_id(kind: ByteKind) -> &'static str {
 #[must_use]
 pub fn kind_name(kind: ByteKind) -> &'static str {
     match kind {
-        ByteKind::Values => "weights: values and indices",
-        ByteKind::Tables => "weights: lookup tables",
-        ByteKind::Scales => "weights: scales",
-        ByteKind::Offsets => "weights: zero points and offsets",
-        ByteKind::Masks => "weights: sparsity masks",
-        ByteKind::Headers => "weight file: headers and records",
-        ByteKind::Padding => "weight file: alignment",
-        ByteKind::Graph => "operations, types, names, small constants",
-        ByteKind::Description => "inputs, outputs and description",
-        ByteKind::Learned => "what the model has learned",
-        ByteKind::Manifest => "manifest",
-        ByteKind::Metadata => "other files of the package",
-        ByteKind::Unreferenced => "nothing refers to these bytes",
+        ByteKind::Values => text::VALUES,
+        ByteKind::Tables => text::TABLES,
+        ByteKind::Scales => text::SCALES,
+        ByteKind::Offsets => text::OFFSETS,
+        ByteKind::Masks => text::MASKS,
+        ByteKind::Headers => text::HEADERS,
+        ByteKind::Padding => text::PADDING,
+        ByteKind::Graph => text::GRAPH,
+        ByteKind::Description => text::DESCRIPTION,
+        ByteKind::Learned => text::LEARNED,
+        ByteKind::Manifest => text::MANIFEST,
+        ByteKind::Metadata => text::METADATA,
+        ByteKind::Unreferenced => text::UNREFERENCED,
     }
 }

@@ -13,6 +13,7 @@ use crate::{
     model::Model,
     placement,
     scenario::Units,
+    texts::what_if as text,
     variant::{Storage, Variant},
 };
 
@@ -139,13 +140,10 @@ fn found<'a>(all: &'a mut Vec<Suggestion>, reason: &place::ReasonPlace) -> Optio
 #[must_use]
 pub fn why_not(recipe: &str, why: NotApplied) -> String {
     match why {
-        NotApplied::Unknown => format!("no recipe `{recipe}`; `planner recipes` lists them"),
-        NotApplied::NothingToChange => format!("`{recipe}` finds nothing to change in this graph"),
-        NotApplied::NeedsSource => format!(
-            "`{recipe}` changes how the network is written, which a graph alone does not allow: apply it, convert again and \
-             open the result"
-        ),
-        NotApplied::NotAboutPlacement => format!("`{recipe}` changes nothing that the plan depends on"),
+        NotApplied::Unknown => text::no_recipe(recipe),
+        NotApplied::NothingToChange => text::nothing_to_change(recipe),
+        NotApplied::NeedsSource => text::needs_source(recipe),
+        NotApplied::NotAboutPlacement => text::not_about_placement(recipe),
     }
 }
 

@@ -5,6 +5,7 @@ use crate::{
     machine::{Coef, Machine, Unit},
     model::Role,
     placement::{Plan, Prepared, Terms},
+    texts::{view as figures, why as text},
     units::{
         Bytes, BytesPerSec, Figure, OpsPerSec, Quantity, Seconds,
         format::{iec_bytes, number, rate, seconds, si_bytes, tera},
@@ -105,21 +106,21 @@ pub fn why(key: FigureKey, cell: &Cell, stored: &Stored, machine: &Machine, func
         FigureKey::Decode => {
             let decode = cell.estimate.decode.ok()?;
             let (_, plan) = with_role(cell, functions, |role| matches!(role, Role::Decode { .. }))?;
-            let formula = "tokens a second = 1 ÷ time of one token; time = weights ÷ bandwidth + cache ÷ its bandwidth + arithmetic + fixed costs + changes of unit";
-            Some(speed("Decode speed", words::token_range(&decode), formula, cell, machine, plan))
+            let formula = text::DECODE_FORMULA;
+            Some(speed(text::DECODE, words::token_range(&decode), formula, cell, machine, plan))
         }
         FigureKey::Prefill | FigureKey::FirstToken => {
             let ttft = cell.estimate.ttft.ok()?;
             let (_, plan) = with_role(cell, functions, |role| matches!(role, Role::Prefill { .. }))?;
-            let formula = "time = for each operation the larger of arithmetic ÷ rate and weights ÷ bandwidth, plus activations, fixed costs and changes of unit; prefill = prompt tokens ÷ time";
-            Some(speed("Time to the first token", words::time_range(&ttft), formula, cell, machine, plan))
+            let formula = text::FIRST_TOKEN_FORMULA;
+            Some(speed(text::FIRST_TOKEN, words::time_range(&ttft), formula, cell, machine, plan))
         }
         FigureKey::Latency => {
             let latency = cell.estimate.latency.ok()?;
             let (_, plan) = with_role(cell, functions, |role| matches!(role, Role::Step { .. }))
                 .or_else(|| with_role(cell, functions, |role| matches!(role, Role::Single)))?;
-            let formula = "time = for each operation the larger of arithmetic ÷ rate and weights ÷ bandwidth, plus activations, fixed costs and changes of unit; summed over calls";
-            Some(speed("Time of one run", words::time_range(&latency), formula, cell, machine, plan))
+            let formula = text::RUN_FORMULA;
+            Some(speed(text::RUN, words::time_range(&latency), formula, cell, machine, plan))
         }
     }
 }
@@ -135,48 +136,44 @@ fn with_role<'c>(
 
 fn bundle(cell: &Cell, stored: &Stored) -> Why {
     Why {
-        title: format!("Bundle: {}", cell.label()),
+        title: text::bundle(&cell.label()),
         answer: words::size_range(&cell.estimate.bundle),
-        formula: "sum over the weight table of data, tables, scales, offsets and masks, as the tool writes them, plus records, alignment and the specification",
+        formula: text::BUNDLE_FORMULA,
         inputs: stored_lines(stored),
-        caveat: "Weights are counted; the size of the specification is estimated from real packages.",
+        caveat: text::BUNDLE_CAVEAT,
     }
 }
 
 fn stored_lines(stored: &Stored) -> Vec<Input> {
     let counted = |name: &str, bytes: u64| (bytes > 0).then(|| Input::plain(name, si_bytes(Bytes::new(bytes))));
     let mut inputs: Vec<Input> = [
-        ("Weights in the weight file", stored.payload),
-        ("Records, one for each blob", stored.records),
-        ("Alignment", stored.padding),
-        ("Header of the weight file", stored.header),
-        ("Manifest", stored.manifest),
+        (text::WEIGHT_FILE, stored.payload),
+        (text::RECORDS, stored.records),
+        (text::ALIGNMENT, stored.padding),
+        (text::HEADER, stored.header),
+        (text::MANIFEST, stored.manifest),
     ]
     .into_iter()
     .filter_map(|(name, bytes)| counted(name, bytes))
     .collect();
     inputs.push(Input {
         range: words::size_range(&stored.spec),
-        ..Input::noted(
-            "Specification",
-            si_bytes(stored.spec.value),
-            "estimated from the operations, as real packages have them",
-        )
+        ..Input::noted(text::SPECIFICATION, si_bytes(stored.spec.value), text::SPECIFICATION_NOTE)
     });
     let bits = number(stored.bits_per_weight());
-    inputs.push(Input::plain("Stored bits for each weight", bits));
+    inputs.push(Input::plain(text::STORED_BITS, bits));
     inputs
 }
 
 fn download(cell: &Cell) -> Why {
-    let mut inputs = vec![Input::plain("Bundle", si_bytes(cell.estimate.bundle.value))];
+    let mut inputs = vec![Input::plain(figures::BUNDLE, si_bytes(cell.estimate.bundle.value))];
     inputs.extend(Input::coefficient(Coef::DownloadShare));
     Why {
-        title: "Download size".to_owned(),
+        title: text::DOWNLOAD.to_owned(),
         answer: words::size_range(&cell.estimate.download),
-        formula: "bundle × share that is left after compression",
+        formula: text::DOWNLOAD_FORMULA,
         inputs,
-        caveat: "Quantized weights hardly compress.",
+        caveat: text::DOWNLOAD_CAVEAT,
     }
 }
 
@@ -187,54 +184,42 @@ fn memory(cell: &Cell, machine: &Machine) -> Why {
         ..Input::noted(name, iec_bytes(figure.value), note)
     };
     let mut inputs = vec![
-        part(
-            "Weights",
-            &memory.weights,
-            "compressed where the unit reads them compressed, expanded to the program's type where it does not",
-        ),
-        part("KV cache and states", &memory.cache, "the whole capacity, used or not"),
-        part(
-            "Activations",
-            &memory.activations,
-            "the largest set that lives at once; runtimes reuse buffers more or less well",
-        ),
+        part(figures::PART_WEIGHTS, &memory.weights, text::WEIGHTS_NOTE),
+        part(figures::PART_CACHE, &memory.cache, text::CACHE_NOTE),
+        part(figures::PART_ACTIVATIONS, &memory.activations, text::ACTIVATIONS_NOTE),
     ];
     inputs.extend(Input::coefficient(match cell.variant.runtime {
         Runtime::CoreMl => Coef::RuntimeMemoryCoreml,
         Runtime::LlamaCpp | Runtime::Mlx => Coef::RuntimeMemoryOther,
     }));
-    for (name, limit) in
-        [("Limit of one app", machine.app_memory), ("Limit with the entitlement", machine.app_memory_entitled)]
-    {
+    for (name, limit) in [(text::LIMIT_APP, machine.app_memory), (text::LIMIT_ENTITLED, machine.app_memory_entitled)] {
         if let Some(limit) = limit {
-            let note = "seen by third parties; Apple publishes no table";
+            let note = text::LIMIT_NOTE;
             inputs
                 .push(Input { range: words::memory_range(&limit), ..Input::noted(name, iec_bytes(limit.value), note) });
         }
     }
     Why {
-        title: "Memory at run time".to_owned(),
+        title: text::MEMORY.to_owned(),
         answer: words::memory_range(&memory.total()),
-        formula: "weights + cache + activations + app and runtime",
+        formula: text::MEMORY_FORMULA,
         inputs,
-        caveat: "Memory of the Neural Engine is charged to system daemons and not to the app, but it is taken from the same RAM.",
+        caveat: text::MEMORY_CAVEAT,
     }
 }
 
 fn speed(title: &str, answer: String, formula: &'static str, cell: &Cell, machine: &Machine, plan: &Plan) -> Why {
     let Terms { compute, weights, cache, activations, fixed, hops, arithmetic: _, reading: _ } = plan.terms;
     let time = |name: &str, value: f64| Input::plain(name, seconds(Seconds::of(value)));
-    let mut inputs = vec![Input {
-        range: words::time_range(&plan.time),
-        ..Input::plain("Time of one call", seconds(plan.time.value))
-    }];
+    let mut inputs =
+        vec![Input { range: words::time_range(&plan.time), ..Input::plain(text::CALL, seconds(plan.time.value)) }];
     let terms = [
-        ("· arithmetic, where it binds", compute),
-        ("· reading weights, where that binds", weights),
-        ("· reading the KV cache", cache),
-        ("· activations beyond the chip", activations),
-        ("· fixed costs of operations and calls", fixed),
-        ("· changes between units", hops),
+        (text::ARITHMETIC, compute),
+        (text::READING_WEIGHTS, weights),
+        (text::READING_CACHE, cache),
+        (text::ACTIVATIONS, activations),
+        (text::FIXED, fixed),
+        (text::HOPS, hops),
     ];
     inputs.extend(terms.into_iter().filter(|(_, value)| *value > 0.0).map(|(name, value)| time(name, value)));
     for unit in Unit::EVERY {
@@ -244,18 +229,12 @@ fn speed(title: &str, answer: String, formula: &'static str, cell: &Cell, machin
         }
         let on_unit = plan.seconds.get(unit.idx()).copied().unwrap_or(0.0);
         inputs.push(Input::plain(
-            &format!("{}: predicted operations", unit.name()),
+            &text::predicted_ops(unit.name()),
             format!("{n_ops} ({})", seconds(Seconds::of(on_unit))),
         ));
         inputs.extend(unit_inputs(unit, cell.variant.runtime, machine));
     }
-    Why {
-        title: title.to_owned(),
-        answer,
-        formula,
-        inputs,
-        caveat: "A prediction: the range is what published measurements of these rates leave open.",
-    }
+    Why { title: title.to_owned(), answer, formula, inputs, caveat: text::SPEED_CAVEAT }
 }
 
 /// The rates of a unit, and the coefficients behind them.
@@ -270,16 +249,16 @@ fn unit_inputs(unit: Unit, runtime: Runtime, machine: &Machine) -> Vec<Input> {
         range: format!("{}–{}", tera(figure.low, "TFLOPS"), tera(figure.high, "TFLOPS")),
         ..Input::noted(name, tera(figure.value, "TFLOPS"), figure.basis.word())
     };
-    inputs.push(bandwidth("sustained weight bandwidth", &engine.weights));
-    inputs.push(arithmetic("sustained dense rate", &engine.dense));
+    inputs.push(bandwidth(text::WEIGHT_BANDWIDTH, &engine.weights));
+    inputs.push(arithmetic(text::DENSE_RATE, &engine.dense));
     let soc = machine.soc;
     if let Some(fact) = soc.and_then(|soc| soc.memory_gbs.as_ref()) {
-        inputs.push(Input::fact("Memory bandwidth of the chip", fact, "GB/s"));
+        inputs.push(Input::fact(text::CHIP_BANDWIDTH, fact, "GB/s"));
     }
     let coefs: &[Coef] = match (unit, runtime) {
         (Unit::Ane, _) => {
             if let Some(fact) = soc.and_then(|soc| soc.ane_weight_read_gbs.as_ref()) {
-                inputs.push(Input::fact("Neural Engine weight read, measured on this chip", fact, "GB/s"));
+                inputs.push(Input::fact(text::ANE_WEIGHT_READ, fact, "GB/s"));
                 &[Coef::AneWeightShare, Coef::AneDenseShare, Coef::CacheShareAne]
             } else {
                 &[Coef::AneDramShare, Coef::AneDenseShare, Coef::CacheShareAne]

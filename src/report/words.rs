@@ -1,4 +1,4 @@
-//! Every user-facing sentence about a plan.
+//! The text that a typed value of a plan calls for.
 
 use crate::{
     catalog::OsFamily,
@@ -6,6 +6,7 @@ use crate::{
     estimate::{Absent, LimitKind, Status, Verdict},
     machine::Machine,
     scenario::Units,
+    texts::words as text,
     units::{
         Bytes, Figure, Quantity, Seconds, TokensPerSec,
         format::{iec_bytes, number, seconds, si_bytes, thousands},
@@ -16,10 +17,10 @@ use crate::{
 #[must_use]
 pub fn status(status: Status) -> &'static str {
     match status {
-        Status::Fits => "fits",
-        Status::Tight => "tight",
-        Status::Fails => "does not fit",
-        Status::Unknown => "unknown",
+        Status::Fits => text::FITS,
+        Status::Tight => text::TIGHT,
+        Status::Fails => text::FAILS,
+        Status::Unknown => text::UNKNOWN,
     }
 }
 
@@ -42,14 +43,13 @@ pub fn limit_id(kind: LimitKind) -> &'static str {
 #[must_use]
 pub fn limit_name(kind: LimitKind) -> &'static str {
     match kind {
-        LimitKind::OsSupport => "OS support",
-        LimitKind::AppMemory => "memory of one app",
-        LimitKind::AppSize => "app size (App Store, 4 GB)",
-        LimitKind::BackgroundAssets => "app size (App Store, 4 GB)",
-        LimitKind::CellularPrompt => "cellular download prompt (200 MB)",
-        LimitKind::AneWeightFile => "Neural Engine weight file (2 GiB)",
-        LimitKind::AneModel => "one model on a mobile Neural Engine (about 1 GB)",
-        LimitKind::AneShare => "share of the Neural Engine",
+        LimitKind::OsSupport => text::LIMIT_OS,
+        LimitKind::AppMemory => text::LIMIT_MEMORY,
+        LimitKind::AppSize | LimitKind::BackgroundAssets => text::LIMIT_APP,
+        LimitKind::CellularPrompt => text::LIMIT_CELLULAR,
+        LimitKind::AneWeightFile => text::LIMIT_WEIGHT_FILE,
+        LimitKind::AneModel => text::LIMIT_ANE_MODEL,
+        LimitKind::AneShare => text::LIMIT_ANE_SHARE,
     }
 }
 
@@ -84,17 +84,17 @@ pub fn spec_os(spec: u32) -> &'static str {
 #[must_use]
 pub fn reading(read: f64, size: f64, seconds: u32) -> String {
     let (read, size) = (si_bytes(Bytes::of(read)), si_bytes(Bytes::of(size)));
-    format!("{read} read, of files with {size}; {seconds} s")
+    text::reading(&read, &size, &seconds.to_string())
 }
 
 /// What a choice of compute units is called.
 #[must_use]
 pub fn units(units: Units) -> &'static str {
     match units {
-        Units::All => "All",
-        Units::CpuAndNe => "CPU + Neural Engine",
-        Units::CpuAndGpu => "CPU + GPU",
-        Units::CpuOnly => "CPU only",
+        Units::All => text::UNITS_ALL,
+        Units::CpuAndNe => text::UNITS_ANE,
+        Units::CpuAndGpu => text::UNITS_GPU,
+        Units::CpuOnly => text::UNITS_CPU,
     }
 }
 
@@ -102,10 +102,10 @@ pub fn units(units: Units) -> &'static str {
 #[must_use]
 pub fn on_units(units: Units) -> &'static str {
     match units {
-        Units::All => "all compute units",
-        Units::CpuAndNe => "CPU and Neural Engine",
-        Units::CpuAndGpu => "CPU and GPU",
-        Units::CpuOnly => "the CPU only",
+        Units::All => text::ON_ALL,
+        Units::CpuAndNe => text::ON_ANE,
+        Units::CpuAndGpu => text::ON_GPU,
+        Units::CpuOnly => text::ON_CPU,
     }
 }
 
@@ -113,11 +113,11 @@ pub fn on_units(units: Units) -> &'static str {
 #[must_use]
 pub fn absent(absent: Absent) -> &'static str {
     match absent {
-        Absent::NotALanguageModel => "the model writes no tokens",
-        Absent::IsALanguageModel => "a language model is timed by its tokens",
-        Absent::NoGraph => "the model is not a graph of operations that can be timed",
-        Absent::NoUnit => "no published rate for a compute unit of this choice",
-        Absent::OsTooOld => "this OS cannot load the variant",
+        Absent::NotALanguageModel => text::NO_LANGUAGE_MODEL,
+        Absent::IsALanguageModel => text::LANGUAGE_MODEL,
+        Absent::NoGraph => text::NO_GRAPH,
+        Absent::NoUnit => text::NO_UNIT,
+        Absent::OsTooOld => text::OS_TOO_OLD,
     }
 }
 
@@ -131,52 +131,38 @@ pub fn verdict(verdict: &Verdict, machine: &Machine) -> String {
         LimitKind::OsSupport => {
             let first = spec_os(verdict.number);
             match verdict.status {
-                Status::Fits => format!("loads on {first} and later"),
-                _ => format!("needs {first}; the plan is for {}", os(machine.os, machine.os_version)),
+                Status::Fits => text::loads(first),
+                _ => text::needs_os(first, &os(machine.os, machine.os_version)),
             }
         }
         LimitKind::AppMemory => app_memory(verdict, machine),
         LimitKind::AppSize => match verdict.status {
-            Status::Fits => format!("{file} fits the App Store's 4 GB for an app"),
-            _ => format!("{file} leaves little of the App Store's 4 GB for the rest of the app"),
+            Status::Fits => text::app_fits(&file),
+            _ => text::app_tight(&file),
         },
         LimitKind::BackgroundAssets => {
             if verdict.number >= 26 {
-                format!(
-                    "{file} is more than an app may weigh (4 GB): ship it as Background Assets or download it yourself"
-                )
+                text::assets_new(&file)
             } else {
-                format!(
-                    "{file} is more than an app may weigh (4 GB): download it after installation (managed Background Assets need OS 26)"
-                )
+                text::assets_old(&file)
             }
         }
         LimitKind::CellularPrompt => match verdict.status {
-            Status::Fits => format!("{file} downloads without a question on a mobile network"),
-            _ => format!("{file}: the App Store asks before it downloads more than 200 MB over a mobile network"),
+            Status::Fits => text::cellular_fits(&file),
+            _ => text::cellular_asks(&file),
         },
         LimitKind::AneWeightFile => match verdict.status {
-            Status::Fails => format!(
-                "a weight file of {file} is refused by the Neural Engine above {}: split the model",
-                iec_bytes(allowed.unwrap_or_default())
-            ),
-            _ => format!(
-                "a weight file of {file} is close to the Neural Engine's {}",
-                iec_bytes(allowed.unwrap_or_default())
-            ),
+            Status::Fails => text::weight_file_fails(&file, &iec_bytes(allowed.unwrap_or_default())),
+            _ => text::weight_file_tight(&file, &iec_bytes(allowed.unwrap_or_default())),
         },
         LimitKind::AneModel => {
             let most = allowed.unwrap_or_default();
             let parts = (need / most).ceil();
-            format!(
-                "{file} in one model: apps that run on a mobile Neural Engine split into chunks of about {} ({} here)",
-                si_bytes(most),
-                thousands(parts.max(1.0))
-            )
+            text::ane_model(&file, &si_bytes(most), &thousands(parts.max(1.0)))
         }
         LimitKind::AneShare => match verdict.status {
-            Status::Fits => format!("{} % of the time is predicted on the Neural Engine", verdict.number),
-            _ => format!("only {} % of the time is predicted on the Neural Engine", verdict.number),
+            Status::Fits => text::ane_share_fits(&verdict.number.to_string()),
+            _ => text::ane_share_fails(&verdict.number.to_string()),
         },
     }
 }
@@ -184,24 +170,21 @@ pub fn verdict(verdict: &Verdict, machine: &Machine) -> String {
 fn app_memory(verdict: &Verdict, machine: &Machine) -> String {
     let need = verdict.need.map(|need| iec_bytes(need.value)).unwrap_or_default();
     let Some(allowed) = verdict.allowed else {
-        let ram = machine.ram.map_or_else(|| "unknown".to_owned(), iec_bytes);
+        let ram = machine.ram.map_or_else(|| text::UNKNOWN.to_owned(), iec_bytes);
         return match verdict.status {
-            Status::Fails => format!("needs about {need}, more than the {ram} of RAM"),
-            _ => format!("needs about {need}; what one app may use of {ram} on this device is not published"),
+            Status::Fails => text::more_than_ram(&need, &ram),
+            _ => text::no_limit(&need, &ram),
         };
     };
     let room = iec_bytes(allowed.value);
     match verdict.status {
-        Status::Fits => format!("needs about {need} of the {room} that one app may use"),
-        Status::Tight => format!("needs about {need} of about {room} that one app may use: measure it on the device"),
+        Status::Fits => text::memory_fits(&need, &room),
+        Status::Tight => text::memory_tight(&need, &room),
         Status::Unknown | Status::Fails => {
             let entitled = verdict.allowed_entitled.filter(|entitled| entitled.value > allowed.value);
             match entitled {
-                Some(entitled) => format!(
-                    "needs about {need}, one app may use about {room} ({} with the increased-memory entitlement)",
-                    iec_bytes(entitled.value)
-                ),
-                None => format!("needs about {need}, one app may use about {room}"),
+                Some(entitled) => text::memory_entitled(&need, &room, &iec_bytes(entitled.value)),
+                None => text::memory_fails(&need, &room),
             }
         }
     }
@@ -264,14 +247,13 @@ pub fn changes(own: &QualityEffect) -> String {
         return worst;
     }
     let mildest = change(own.mildest);
-    [mildest.trim_end_matches("\u{202f}%"), " to ", &worst].concat()
+    text::changes(mildest.trim_end_matches("\u{202f}%"), &worst)
 }
 
 /// The worst published change of a measure, and how it relates to the variant.
 #[must_use]
 pub fn effect(own: &QualityEffect, is_same_group: bool) -> String {
-    let worst =
-        if own.n == 1 { "one published pair".to_owned() } else { format!("worst of {} published pairs", own.n) };
-    let group = if is_same_group { "" } else { ", of other group sizes" };
-    format!("{} {} for {} ({worst}{group})", change(own.change), own.measure, own.model)
+    let worst = if own.n == 1 { text::ONE_PAIR.to_owned() } else { text::worst_pair(&own.n.to_string()) };
+    let group = if is_same_group { "" } else { text::OTHER_GROUPS };
+    text::effect(&change(own.change), &own.measure, &own.model, &worst, group)
 }

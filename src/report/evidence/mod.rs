@@ -17,6 +17,7 @@ use crate::{
     machine::{Machine, Unit},
     placement::Placed,
     scenario::Units,
+    texts::measured_plan as said,
     variant::{Stored, Variant},
 };
 
@@ -331,28 +332,28 @@ fn notes(predicted: &PlaceDocument, measured: &MeasuredPlan, machine: &Machine, 
     let mut notes = Vec::new();
     match measured.units {
         Some(other) if other != units => {
-            notes.push(format!("Measured with {}, predicted for {}.", other.id(), units.id()));
+            notes.push(said::units(other.id(), units.id()));
         }
         Some(_) => {}
-        None => notes.push(format!("The file does not say with which compute units; predicted for {}.", units.id())),
+        None => notes.push(said::no_units(units.id())),
     }
     match (&measured.chip, machine.soc) {
         (Some(chip), Some(soc)) if chip.trim_start_matches("Apple ") != soc.name.trim_start_matches("Apple ") => {
-            notes.push(format!("Measured on {chip}, predicted for {}.", soc.name));
+            notes.push(said::chip(chip, &soc.name));
         }
         (Some(_), Some(_)) => {}
-        (Some(chip), None) => notes.push(format!("Measured on {chip}, predicted for {}.", predicted.device)),
-        (None, _) => notes.push(format!("The file does not say on which chip; predicted for {}.", predicted.device)),
+        (Some(chip), None) => notes.push(said::chip(chip, &predicted.device)),
+        (None, _) => notes.push(said::no_chip(&predicted.device)),
     }
     match &measured.os {
         Some((name, version)) => {
             let major = version.split('.').next().unwrap_or_default();
             if format!("{name} {major}") != predicted.os {
-                notes.push(format!("Measured under {name} {version}, predicted for {}.", predicted.os));
+                notes.push(said::os(&[name, " ", version].concat(), &predicted.os));
             }
         }
-        None => notes.push(format!("The file does not say under which system; predicted for {}.", predicted.os)),
+        None => notes.push(said::no_os(&predicted.os)),
     }
-    notes.push("A measured plan is what Core ML decided on that device; it is not a trace of a run.".to_owned());
+    notes.push(said::WHAT_IT_IS.to_owned());
     notes
 }

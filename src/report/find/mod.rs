@@ -15,6 +15,7 @@ use crate::{
     machine::{self, Machine},
     model::Model,
     scenario::{DeviceRef, Pick, Scenario, Units},
+    texts::{backwards as text, words::NO_DATA},
     units::{
         Bytes, Figure, Quantity, Seconds, TokensPerSec,
         format::{number, si_bytes},
@@ -95,7 +96,7 @@ impl Judged {
         match (&self.decode, &self.latency) {
             (Some(decode), _) => words::token_range(decode),
             (None, Some(latency)) => words::time_range(latency),
-            (None, None) => "no data".to_owned(),
+            (None, None) => NO_DATA.to_owned(),
         }
     }
 }
@@ -138,14 +139,14 @@ fn judge(estimate: &Estimate, machine: &Machine, pick: Pick, want: &Want) -> Jud
             };
             hold(sureness, &|| words::verdict(verdict, machine));
         }
-        None => hold(Sureness::Unknown, &|| "no limit is known".to_owned()),
+        None => hold(Sureness::Unknown, &|| text::NO_LIMIT.to_owned()),
     }
     if let Some(most) = want.memory {
         let memory = estimate.memory.total();
-        hold(at_most(&memory, most), &|| format!("{} of memory", si_bytes(memory.value)));
+        hold(at_most(&memory, most), &|| text::of_memory(&si_bytes(memory.value)));
     }
     if let Some(most) = want.bundle {
-        hold(at_most(&estimate.bundle, most), &|| format!("a bundle of {}", si_bytes(estimate.bundle.value)));
+        hold(at_most(&estimate.bundle, most), &|| text::a_bundle(&si_bytes(estimate.bundle.value)));
     }
     if let Some(least) = want.decode {
         match estimate.decode {
@@ -177,9 +178,9 @@ fn judge(estimate: &Estimate, machine: &Machine, pick: Pick, want: &Want) -> Jud
 /// What would bind first if the model grew: the limit of which most is used up at the bad end.
 fn nearest(estimate: &Estimate, machine: &Machine, want: &Want) -> String {
     let mut used: Option<(f64, String)> = None;
-    let mut hold = |share: f64, text: &dyn Fn() -> String| {
+    let mut hold = |share: f64, said: &dyn Fn() -> String| {
         if share.is_finite() && used.as_ref().is_none_or(|(most, _)| share > *most) {
-            used = Some((share, text()));
+            used = Some((share, said()));
         }
     };
     for own in estimate.verdicts.iter().filter(|own| own.weight == VerdictWeight::Decides) {
@@ -188,9 +189,12 @@ fn nearest(estimate: &Estimate, machine: &Machine, want: &Want) -> String {
         }
     }
     let memory = estimate.memory.total();
-    for (need, most, what) in [(memory, want.memory, "memory"), (estimate.bundle, want.bundle, "bundle")] {
+    type Say = fn(&str, &str) -> String;
+    let wishes: [(_, _, Say); 2] =
+        [(memory, want.memory, text::near_memory), (estimate.bundle, want.bundle, text::near_bundle)];
+    for (need, most, say) in wishes {
         if let Some(most) = most {
-            let said = || [what, " of ", &si_bytes(need.value), ", at most ", &si_bytes(most)].concat();
+            let said = || say(&si_bytes(need.value), &si_bytes(most));
             hold(need.high.get() / most.get(), &said);
         }
     }

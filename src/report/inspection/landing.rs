@@ -25,6 +25,7 @@ use crate::{
         what_if, words,
     },
     scenario::{Scenario, Units, url},
+    texts::{landing as text, listing::PLACED_NONE, names, words::NO_DATA},
     units::format::{number, thousands},
     variant::{Storage, Variant},
 };
@@ -74,8 +75,8 @@ impl Landing {
         let listing = Placed(&function.ops);
         if self.ordered.as_ref().is_none_or(|(known, _)| known != view) {
             // `unit:cpu relu`: the words before the text choose by unit, which the text alone could not.
-            let (unit, text) = unit_of(&view.search);
-            let mut order = ordered(&listing, &ListingView { search: text.to_owned(), ..view.clone() });
+            let (unit, rest) = unit_of(&view.search);
+            let mut order = ordered(&listing, &ListingView { search: rest.to_owned(), ..view.clone() });
             if let Some(unit) = unit {
                 order.retain(|row| function.ops.get(*row as usize).is_some_and(|op| op.predicted == unit));
             }
@@ -89,21 +90,15 @@ impl Landing {
         let row = |row: &u32| (0..n_columns).map(|column| listing.cell(*row as usize, column).shown()).collect();
         let all = thousands(listing.len() as f64);
         let said = match view.search.as_str() {
-            "" => format!("{all} operations"),
-            _ => format!("{} of {all} operations", thousands(f64::from(n_matching))),
+            "" => text::operations(&all),
+            _ => text::operations_of(&thousands(f64::from(n_matching)), &all),
         };
         Rows { from, n_matching, said, rows: wanted.map(row).collect() }
     }
 
     fn landed(&self) -> Landed {
         let document = &self.document;
-        let line = format!(
-            "{} on {} ({}), {}: predicted from the graph and public rules, not measured",
-            shown(&document.model),
-            document.device,
-            document.os,
-            words::on_units(self.units),
-        );
+        let line = text::line(&shown(&document.model), &document.device, &document.os, words::on_units(self.units));
         let functions = document.functions.iter().zip(0..).map(|(function, at)| landed(function, at)).collect();
         let recipe = |own: what_if::Suggestion| Recipe {
             id: own.recipe.id.clone(),
@@ -112,10 +107,10 @@ impl Landing {
             language: own.recipe.language.clone(),
             code: own.recipe.code.trim().to_owned(),
             line: if own.n_ops == 0 {
-                format!("rules {}", own.rules.join(", "))
+                text::rules(&own.rules.join(", "))
             } else {
                 let ops = thousands(own.n_ops as f64);
-                format!("{ops} operations, {} of the cost; rules {}", percent(own.cost_share), own.rules.join(", "))
+                text::recipe(&ops, &percent(own.cost_share), &own.rules.join(", "))
             },
             can_try: own.can_try,
         };
@@ -139,27 +134,18 @@ impl Landing {
         let found = self.near.get(function as usize).and_then(|rows| rows.get(row as usize));
         let op = self.document.functions.get(function as usize).and_then(|own| own.ops.get(row as usize));
         let n = self.document.functions.get(function as usize).map_or(0, |own| own.ops.len());
-        let absent = || format!("No operation has this number: those of this function go from 1 to {n}.");
+        let absent = || text::no_operation(&n.to_string());
         let (reads, read_by) = found.map(|(reads, read_by)| (named(reads), named(read_by))).unwrap_or_default();
         Near {
             title: op.map_or_else(String::new, |op| format!("{} {}", op.op, shown(&op.output))),
             line: op.map_or_else(absent, |op| {
                 let could: Vec<&str> = op.eligible.iter().copied().map(unit_name).collect();
-                format!(
-                    "predicted on {}; could run on {}; {}; {} of the cost",
-                    unit_name(op.predicted),
-                    could.join(", "),
-                    op.confidence,
-                    percent(op.cost_share)
-                )
+                text::operation(unit_name(op.predicted), &could.join(", "), op.confidence, &percent(op.cost_share))
             }),
             reasons: op.map_or_else(Vec::new, |op| {
                 let one = |reason: &place::ReasonPlace| {
-                    let own = if reason.core_ml.is_empty() {
-                        String::new()
-                    } else {
-                        format!(" Core ML: “{}”", reason.core_ml)
-                    };
+                    let own =
+                        if reason.core_ml.is_empty() { String::new() } else { text::core_ml_says(&reason.core_ml) };
                     format!("{} ({}): {}{own} {}", reason.rule, reason.confidence, reason.text, reason.fix)
                 };
                 op.reasons.iter().map(one).collect()
@@ -181,26 +167,26 @@ impl Landing {
     fn tried(&self, recipe: &str) -> Result<Tried, String> {
         let model = &self.chosen.model;
         let made = what_if::what_if(model, &self.machine, self.entitled, Some(self.variant), self.units, recipe)?;
-        let head = ["function", "", "on the Neural Engine", "cost there", "segments", "time of a call"];
+        let head = [text::HEAD_FUNCTION, "", text::HEAD_ANE, text::HEAD_COST, text::HEAD_SEGMENTS, text::HEAD_TIME];
         let mut rows = Vec::new();
         for (word, name, state) in made.rows() {
             let ms = |seconds: f64| number(seconds * 1e3);
             rows.push(vec![
                 shown(name),
                 word.to_owned(),
-                format!("{} of {}", thousands(state.ane_ops as f64), thousands(state.n_ops as f64)),
+                text::some_of(&thousands(state.ane_ops as f64), &thousands(state.n_ops as f64)),
                 percent(state.ane_cost_share),
                 thousands(state.n_segments as f64),
                 state.time_s.as_ref().map_or_else(
-                    || "no data".to_owned(),
-                    |time| format!("{} ms ({}–{})", ms(time.value), ms(time.low), ms(time.high)),
+                    || NO_DATA.to_owned(),
+                    |time| text::milliseconds(&ms(time.value), &ms(time.low), &ms(time.high)),
                 ),
             ]);
         }
         let n_moved: usize = made.moved.iter().map(|difference| difference.moved.len()).sum();
         Ok(Tried {
             title: made.recipe.title.clone(),
-            line: format!("{} changed, {n_moved} operations move; predicted, not measured", made.n_changed),
+            line: text::tried(&made.n_changed.to_string(), &n_moved.to_string()),
             table: Table { head: head.map(str::to_owned).to_vec(), rows },
         })
     }
@@ -212,15 +198,15 @@ impl Landing {
             let speed = match (&cell.decode_tokens_per_s, &cell.latency_s) {
                 (Some(decode), _) => format!("{} tok/s", number(decode.value)),
                 (None, Some(latency)) => format!("{} ms", number(latency.value * 1e3)),
-                (None, None) => "no data".to_owned(),
+                (None, None) => NO_DATA.to_owned(),
             };
             if !cell.loads {
-                return HeatCell { level: 0, text: "does not load".to_owned(), note: String::new() };
+                return HeatCell { level: 0, text: text::DOES_NOT_LOAD.to_owned(), note: String::new() };
             }
             HeatCell {
                 level: (cell.ane_cost_share * 4.0 + 0.5) as u32,
                 text: speed,
-                note: format!("{} on the Neural Engine", percent(cell.ane_cost_share)),
+                note: text::share_on_ane(&percent(cell.ane_cost_share)),
             }
         };
         let row = |row: &compare::CompareRow| HeatRow {
@@ -251,39 +237,34 @@ fn landed(function: &FunctionPlace, at: u32) -> LandedFunction {
     let stretch = |segment: &place::SegmentPlace| {
         let name = unit_name(segment.unit);
         let ops = thousands(segment.n_ops as f64);
-        let hop = if segment.boundary_ms > 0.0 {
-            format!(", after a change of unit of about {} ms", number(segment.boundary_ms))
-        } else {
-            String::new()
-        };
+        let hop = if segment.boundary_ms > 0.0 { text::after_hop(&number(segment.boundary_ms)) } else { String::new() };
         Stretch {
             unit: segment.unit.to_owned(),
             permille: (segment.cost_share * 1000.0 + 0.5) as u32,
-            text: format!("{name}: {ops} operations, {} of the cost{hop}", percent(segment.cost_share)),
+            text: text::stretch(name, &ops, &percent(segment.cost_share), &hop),
             from: u32::try_from(segment.first).unwrap_or(u32::MAX),
         }
     };
     let mut notes = Vec::new();
-    for (word, list) in [("May not compile", &summary.risks), ("Take care", &summary.warnings)] {
+    for (word, list) in [(text::MAY_NOT_COMPILE, &summary.risks), (text::TAKE_CARE, &summary.warnings)] {
         notes.extend(list.iter().map(|reason| format!("{word} ({}): {} {}", reason.rule, reason.text, reason.fix)));
     }
     let kind = ListingKind::Placed(at);
     let columns = columns(kind).iter().map(|(name, content)| Column { name: (*name).to_owned(), content: *content });
     LandedFunction {
         name: shown(&function.name),
-        line: format!(
-            "{} of {} operations on the Neural Engine, {} of Core ML's own cost, in {} segments",
-            thousands(summary.ane_ops as f64),
-            thousands(summary.n_ops as f64),
-            percent(summary.ane_cost_share),
-            thousands(summary.n_segments as f64)
+        line: text::function(
+            &thousands(summary.ane_ops as f64),
+            &thousands(summary.n_ops as f64),
+            &percent(summary.ane_cost_share),
+            &thousands(summary.n_segments as f64),
         ),
         strip: function.segments.iter().map(stretch).collect(),
         notes,
         head: ListingHead {
-            title: format!("Operations of {}", shown(&function.name)),
+            title: text::title(&shown(&function.name)),
             count: thousands(function.ops.len() as f64),
-            empty: "There are no operations to place.".to_owned(),
+            empty: PLACED_NONE.to_owned(),
             columns: columns.collect(),
             view: ListingView { which: kind, sort: None, order: Order::Descending, search: String::new() },
         },
@@ -299,9 +280,9 @@ fn unit_of(search: &str) -> (Option<&str>, &str) {
 
 fn unit_name(unit: &str) -> &'static str {
     match unit {
-        "ane" => "Neural Engine",
-        "gpu" => "GPU",
-        _ => "CPU",
+        "ane" => names::ANE,
+        "gpu" => names::GPU,
+        _ => names::CPU,
     }
 }
 

@@ -12,6 +12,7 @@ use super::{
 use crate::{
     model::{Dim, Function, Op, Place, ValueType, Weight},
     report::{inspect::clean, weights},
+    texts::listing as text,
     units::{
         Bytes, decimal,
         format::{number, si_bytes, thousands},
@@ -98,7 +99,7 @@ pub(super) trait Listing {
     fn cell(&self, row: usize, column: usize) -> Cell<'_>;
 }
 
-const fn text(name: &'static str) -> (&'static str, Content) {
+const fn words(name: &'static str) -> (&'static str, Content) {
     (name, Content::Text)
 }
 
@@ -109,31 +110,42 @@ const fn count(name: &'static str) -> (&'static str, Content) {
 pub(super) fn columns(kind: ListingKind) -> &'static [(&'static str, Content)] {
     // What people look for comes first: a phone shows two columns.
     const WEIGHTS: &[(&str, Content)] = &[
-        text("weight"),
-        count("stored"),
-        count("share"),
-        count("bits each"),
-        text("encoding"),
-        text("shape"),
-        text("type"),
-        count("parameters"),
-        text("read by"),
+        words(text::WEIGHT),
+        count(text::STORED),
+        count(text::SHARE),
+        count(text::BITS),
+        words(text::ENCODING),
+        words(text::SHAPE),
+        words(text::KIND),
+        count(text::PARAMETERS),
+        words(text::READ_BY),
     ];
-    const OPS: &[(&str, Content)] =
-        &[text("result"), text("operation"), text("type and shape"), count("weights read"), text("function")];
-    const KINDS: &[(&str, Content)] = &[text("operation"), count("how many"), count("share"), count("weights read")];
-    const SHARED: &[(&str, Content)] =
-        &[text("weight"), text("what is shared"), count("stored"), count("operations"), count("functions")];
-    const BYTES: &[(&str, Content)] = &[text("what"), text("file"), count("size"), count("share")];
+    const OPS: &[(&str, Content)] = &[
+        words(text::RESULT),
+        words(text::OPERATION),
+        words(text::TYPE_AND_SHAPE),
+        count(text::WEIGHTS_READ),
+        words(text::FUNCTION),
+    ];
+    const KINDS: &[(&str, Content)] =
+        &[words(text::OPERATION), count(text::HOW_MANY), count(text::SHARE), count(text::WEIGHTS_READ)];
+    const SHARED: &[(&str, Content)] = &[
+        words(text::WEIGHT),
+        words(text::WHAT_IS_SHARED),
+        count(text::STORED),
+        count(text::OPERATIONS),
+        count(text::FUNCTIONS),
+    ];
+    const BYTES: &[(&str, Content)] = &[words(text::WHAT), words(text::FILE), count(text::SIZE), count(text::SHARE)];
     const PLACED: &[(&str, Content)] = &[
-        text("result"),
-        text("operation"),
-        text("unit"),
-        text("confidence"),
-        count("cost"),
-        text("could run on"),
-        text("why"),
-        count("no."),
+        words(text::RESULT),
+        words(text::OPERATION),
+        words(text::UNIT),
+        words(text::CONFIDENCE),
+        count(text::COST),
+        words(text::COULD_RUN),
+        words(text::WHY),
+        count(text::NUMBER),
     ];
     match kind {
         ListingKind::Weights => WEIGHTS,
@@ -148,12 +160,12 @@ pub(super) fn columns(kind: ListingKind) -> &'static [(&'static str, Content)] {
 /// A listing before its rows are asked for.
 pub(super) fn head(kind: ListingKind, n_rows: usize) -> ListingHead {
     let (title, empty, sort) = match kind {
-        ListingKind::Weights => ("Weights", "This model stores no weights.", Some(1)),
-        ListingKind::Ops => ("Operations", "This model has no operations: its type computes in one piece.", None),
-        ListingKind::Kinds => ("Kinds", "This model has no operations: its type computes in one piece.", Some(1)),
-        ListingKind::Shared => ("Shared", "Nothing is stored once and used more than once.", Some(2)),
-        ListingKind::Bytes => ("Bytes", "There are no files.", Some(2)),
-        ListingKind::Placed(_) => ("Operations", "There are no operations to place.", None),
+        ListingKind::Weights => (text::WEIGHTS_TITLE, text::WEIGHTS_NONE, Some(1)),
+        ListingKind::Ops => (text::OPS_TITLE, text::OPS_NONE, None),
+        ListingKind::Kinds => (text::KINDS_TITLE, text::OPS_NONE, Some(1)),
+        ListingKind::Shared => (text::SHARED_TITLE, text::SHARED_NONE, Some(2)),
+        ListingKind::Bytes => (text::BYTES_TITLE, text::BYTES_NONE, Some(2)),
+        ListingKind::Placed(_) => (text::OPS_TITLE, text::PLACED_NONE, None),
     };
     let columns = columns(kind).iter().map(|(name, content)| Column { name: (*name).to_owned(), content: *content });
     ListingHead {
@@ -180,7 +192,7 @@ pub(super) fn listing(inspection: &Inspection, kind: ListingKind) -> Box<dyn Lis
 /// `1 × 64 × 128`.
 fn shape(sizes: &[u64]) -> String {
     let sizes: Vec<String> = sizes.iter().map(u64::to_string).collect();
-    if sizes.is_empty() { "scalar".to_owned() } else { sizes.join(" × ") }
+    if sizes.is_empty() { text::SCALAR.to_owned() } else { sizes.join(" × ") }
 }
 
 struct Weights<'a>(&'a Inspection);
@@ -265,7 +277,7 @@ fn type_of(ty: &ValueType) -> String {
                 format!("{} {}", tensor.dtype.name(), sizes.join(" × "))
             }
         }
-        ValueType::Other => "not a tensor".to_owned(),
+        ValueType::Other => text::NO_TENSOR.to_owned(),
     }
 }
 
@@ -347,8 +359,8 @@ impl Listing for Shared<'_> {
         let use_of = self.inspection.uses.get(*idx).copied().unwrap_or_default();
         match column {
             0 => Cell::text(&weight.name),
-            1 if *together > 1 => Cell::owned(format!("stored bytes that {together} weights use")),
-            1 => Cell::text("the weight, by several operations"),
+            1 if *together > 1 => Cell::owned(text::shared_bytes(&together.to_string())),
+            1 => Cell::text(text::SHARED_WEIGHT),
             2 => Cell::Bytes(weight.stored_bytes()),
             3 => Cell::Count(use_of.ops.into()),
             4 => Cell::Count(use_of.functions.into()),

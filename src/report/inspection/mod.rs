@@ -31,6 +31,7 @@ use super::inspect;
 use crate::{
     format::Package,
     model::{Def, Function, Op, Place},
+    texts::listing as text,
     units::format::thousands,
 };
 
@@ -108,8 +109,8 @@ impl Inspection {
         let row = |row: &u32| (0..n_columns).map(|column| listing.cell(*row as usize, column).shown()).collect();
         let all = thousands(listing.len() as f64);
         let said = match view.search.as_str() {
-            "" => format!("{all} rows"),
-            _ => format!("{} of {all} rows", thousands(f64::from(n_matching))),
+            "" => text::rows(&all),
+            _ => text::rows_of(&thousands(f64::from(n_matching)), &all),
         };
         Rows { from, n_matching, said, rows: wanted.iter().map(row).collect() }
     }

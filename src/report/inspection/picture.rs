@@ -15,6 +15,7 @@ use crate::{
     format::ByteKind,
     model::Encoding,
     report::weights,
+    texts::treemap as words,
     units::{
         Bytes,
         format::{number, si_bytes, thousands},
@@ -39,12 +40,12 @@ struct Piece<'a> {
 
 /// The legend: what a colour stands for.
 const INKS: [(Ink, &str); 6] = [
-    (Ink::Series1, "not compressed"),
-    (Ink::Series2, "palettized"),
-    (Ink::Series3, "quantized"),
-    (Ink::Series4, "sparse"),
-    (Ink::Series5, "encoded in another way"),
-    (Ink::Series6, "not weights"),
+    (Ink::Series1, words::PLAIN),
+    (Ink::Series2, words::PALETTIZED),
+    (Ink::Series3, words::QUANTIZED),
+    (Ink::Series4, words::SPARSE),
+    (Ink::Series5, words::OTHER),
+    (Ink::Series6, words::NO_WEIGHTS),
 ];
 
 fn ink_of(encoding: &Encoding) -> usize {
@@ -164,7 +165,7 @@ pub(super) fn draw(inspection: &Inspection, by: SplitBy, at: &str, width: u32) -
     let name = shown(&inspection.package.name);
     let frame = Frame {
         id: "bytes".to_owned(),
-        title: format!("Bytes of {}", if at.is_empty() { name.clone() } else { shown(at) }),
+        title: words::title(&if at.is_empty() { name.clone() } else { shown(at) }),
         description: String::new(),
         width,
     };
@@ -191,7 +192,7 @@ fn tiles(pieces: &[Piece], total: u64) -> Vec<Tile> {
     if !rest.is_empty() {
         let bytes = rest.iter().fold(0_u64, |sum, piece| sum.saturating_add(piece.bytes));
         tiles.push(Tile {
-            label: format!("{} smaller ones", thousands(rest.len() as f64)),
+            label: words::smaller(&thousands(rest.len() as f64)),
             text: text(bytes),
             value: bytes as f64,
             ink: Ink::Series5,
@@ -220,7 +221,7 @@ fn table(pieces: &[Piece], total: u64) -> Table {
         ]
     };
     Table {
-        head: ["part", "size", "share", "weights", "bits each"].map(str::to_owned).to_vec(),
+        head: [words::PART, words::SIZE, words::SHARE, words::WEIGHTS, words::BITS].map(str::to_owned).to_vec(),
         rows: pieces.iter().take(ROWS).map(row).collect(),
     }
 }

@@ -8,6 +8,7 @@ use super::{
 use crate::{
     chart::Table,
     report::inspect::{self, DimDocument, InspectDocument, clean},
+    texts::summary as text,
     units::{
         Bytes,
         format::{number, si_bytes, thousands},
@@ -28,17 +29,16 @@ pub(super) fn summary(inspection: &Inspection) -> Summary {
     let mut warnings: Vec<String> = document.warnings.iter().map(|warning| clean(warning)).collect();
     if document.unaccounted_bytes > 0 {
         let bytes = si_bytes(Bytes::new(document.unaccounted_bytes));
-        warnings.push(format!("{bytes} of the package are named by nothing in its specification"));
+        warnings.push(text::unnamed_bytes(&bytes));
     }
     Summary {
         name: shown(&document.name),
-        line: format!(
-            "{}, {}, specification {} ({} and later), {}",
+        line: text::line(
             document.format,
-            shown(&document.model_type),
-            document.spec_version,
+            &shown(&document.model_type),
+            &document.spec_version.to_string(),
             document.min_os,
-            si_bytes(Bytes::new(document.total_bytes)),
+            &si_bytes(Bytes::new(document.total_bytes)),
         ),
         facts: facts(&document),
         warnings,
@@ -54,34 +54,35 @@ fn facts(document: &InspectDocument) -> Vec<Fact> {
         facts.push(Fact { name: name.to_owned(), value, note });
     };
     let files = document.files.len();
-    let files = if files == 1 { "in one file".to_owned() } else { format!("in {} files", thousands(files as f64)) };
-    fact("Type", shown(&document.model_type), format!("specification {}", document.spec_version));
-    fact("Needs", document.min_os.to_owned(), "or later".to_owned());
-    fact("Size", si_bytes(Bytes::new(document.total_bytes)), files);
+    let files = if files == 1 { text::ONE_FILE.to_owned() } else { text::files(&thousands(files as f64)) };
+    fact(text::KIND, shown(&document.model_type), text::specification(&document.spec_version.to_string()));
+    fact(text::NEEDS, document.min_os.to_owned(), text::OR_LATER.to_owned());
+    fact(text::SIZE, si_bytes(Bytes::new(document.total_bytes)), files);
     let weights = &document.weights;
-    let tensors = if weights.n_tensors == 1 { "weight" } else { "weights" };
-    let tensors = format!("{} {tensors}", thousands(weights.n_tensors as f64));
-    fact("Weights", si_bytes(Bytes::new(weights.stored_bytes)), tensors);
-    fact("Parameters", thousands(weights.n_params as f64), "each stored weight once".to_owned());
+    let tensors = if weights.n_tensors == 1 { text::one_weight } else { text::n_weights };
+    let tensors = tensors(&thousands(weights.n_tensors as f64));
+    fact(text::WEIGHTS, si_bytes(Bytes::new(weights.stored_bytes)), tensors);
+    fact(text::PARAMETERS, thousands(weights.n_params as f64), text::STORED_ONCE.to_owned());
     if weights.n_params > 0 {
         let bytes = weights.stored_bytes.saturating_add(weights.inline_parameter_bytes);
         let bits = number(bytes as f64 * 8.0 / weights.n_params as f64);
         let encodings: Vec<&str> = weights.by_encoding.iter().map(|row| row.encoding.as_str()).take(3).collect();
-        let more = if weights.by_encoding.len() > 3 { " and more" } else { "" };
-        fact("Bits each", bits, encodings.join(", ") + more);
+        let encodings = encodings.join(", ");
+        let more = weights.by_encoding.len() > 3;
+        fact(text::BITS, bits, if more { text::more_encodings(&encodings) } else { encodings });
     }
     let n_ops: u64 = document.functions.iter().map(|function| function.n_ops).sum();
     let n_states: usize = document.functions.iter().map(|function| function.states.len()).sum();
     let functions = match document.functions.len() {
-        1 => "one function".to_owned(),
-        n => format!("{} functions", thousands(n as f64)),
+        1 => text::ONE_FUNCTION.to_owned(),
+        n => text::functions(&thousands(n as f64)),
     };
-    let states = match n_states {
-        0 => String::new(),
-        1 => ", one state".to_owned(),
-        n => format!(", {} states", thousands(n as f64)),
+    let functions = match n_states {
+        0 => functions,
+        1 => text::one_state(&functions),
+        n => text::states(&functions, &thousands(n as f64)),
     };
-    fact("Operations", thousands(n_ops as f64), functions + &states);
+    fact(text::OPERATIONS, thousands(n_ops as f64), functions);
     facts
 }
 
@@ -90,7 +91,8 @@ fn interface(document: &InspectDocument) -> Table {
     const ROWS: usize = 500;
     let mut rows = Vec::new();
     for function in &document.functions {
-        let kinds = [("input", &function.inputs), ("output", &function.outputs), ("state", &function.states)];
+        let kinds =
+            [(text::INPUT, &function.inputs), (text::OUTPUT, &function.outputs), (text::STATE, &function.states)];
         for (kind, features) in kinds {
             rows.extend(features.iter().take(ROWS.saturating_sub(rows.len())).map(|feature| {
                 let dims: Vec<String> = feature.shape.iter().map(DimDocument::to_string).collect();
@@ -99,5 +101,10 @@ fn interface(document: &InspectDocument) -> Table {
             }));
         }
     }
-    Table { head: ["name", "kind", "type", "shape", "function"].map(str::to_owned).to_vec(), rows }
+    Table {
+        head: [text::HEAD_NAME, text::HEAD_KIND, text::HEAD_TYPE, text::HEAD_SHAPE, text::HEAD_FUNCTION]
+            .map(str::to_owned)
+            .to_vec(),
+        rows,
+    }
 }

@@ -14,6 +14,7 @@ use crate::{
     machine::Machine,
     model::{Function, Model, Role},
     scenario::{Pick, Scenario, url},
+    texts::takeaway as text,
     variant::Runtime,
 };
 
@@ -103,26 +104,26 @@ pub fn files(plan: &Plan<'_>) -> Vec<TextFile> {
             TextFile {
                 name: "convert.py",
                 language: "python",
-                purpose: "converts and compresses the model with coremltools; runs on Linux and macOS".to_owned(),
+                purpose: text::CONVERT.to_owned(),
                 text: python::convert(plan),
             },
             TextFile {
                 name: "PlannedModel.swift",
                 language: "swift",
-                purpose: "loads it in an app with the planned compute units, and calls it".to_owned(),
+                purpose: text::SWIFT.to_owned(),
                 text: swift::load(plan),
             },
             TextFile {
                 name: "verify.py",
                 language: "python",
-                purpose: "measures it on a Mac and prints the figures next to the predicted ones".to_owned(),
+                purpose: text::VERIFY.to_owned(),
                 text: python::verify(plan),
             },
         ],
         Runtime::LlamaCpp | Runtime::Mlx => vec![TextFile {
             name: "convert.sh",
             language: "sh",
-            purpose: "converts the checkpoint with the runtime's own tool".to_owned(),
+            purpose: text::OTHER.to_owned(),
             text: python::other_runtime(plan),
         }],
     }
