@@ -6,6 +6,7 @@ use super::form::Form;
 use crate::{
     chart::{Dot, Frame, Guide, Ink, Look, Measure, Scale, Scatter, Span, scatter},
     markup::{Markup, figure, panel, when},
+    texts::accuracy as text,
     units::format::{number, thousands},
 };
 
@@ -57,15 +58,9 @@ pub(super) fn draw(more: &str, width: u32) -> String {
     let form = Form::read(form);
     let points: Vec<Point<'_>> = sheet.lines().filter_map(point).collect();
     let mut m = Markup::new();
-    let note =
-        "Other people's measurements against what is predicted when everything from the same source is left out.";
-    panel(&mut m, "accuracy-panel", "How good are these numbers?", note, |m| {
+    panel(&mut m, "accuracy-panel", text::TITLE, text::NOTE, |m| {
         if points.is_empty() {
-            return m.say(
-                "p",
-                &[("class", "notice")],
-                "The measured rows could not be loaded (accuracy.tsv of this site).",
-            );
+            return m.say("p", &[("class", "notice")], text::NO_ROWS);
         }
         let metric = if form.get("metric").is_empty() { "decode" } else { form.get("metric") };
         choices(m, &form, metric, &points);
@@ -103,27 +98,30 @@ fn choice(m: &mut Markup, name: &str, label: &str, current: &str, every: Option<
 fn choices(m: &mut Markup, form: &Form, metric: &str, points: &[Point<'_>]) {
     let own = || points.iter().filter(|point| point.metric == metric);
     m.put("div", &[("class", "form")], |m| {
-        choice(m, "metric", "Metric", metric, None, points.iter().map(|point| point.metric).collect());
+        choice(m, "metric", text::METRIC, metric, None, points.iter().map(|point| point.metric).collect());
         let runtimes = own().map(|point| point.runtime).collect();
-        choice(m, "runtime", "Runtime", form.get("runtime"), Some("every runtime"), runtimes);
-        choice(m, "on", "Unit", form.get("on"), Some("every unit"), own().map(|point| point.unit).collect());
-        choice(m, "chip", "Chip", form.get("chip"), Some("every chip"), own().map(|point| point.chip).collect());
+        choice(m, "runtime", text::RUNTIME, form.get("runtime"), Some(text::EVERY_RUNTIME), runtimes);
+        choice(m, "on", text::UNIT, form.get("on"), Some(text::EVERY_UNIT), own().map(|point| point.unit).collect());
+        choice(
+            m,
+            "chip",
+            text::CHIP,
+            form.get("chip"),
+            Some(text::EVERY_CHIP),
+            own().map(|point| point.chip).collect(),
+        );
     });
 }
 
 fn picture(m: &mut Markup, metric: &str, own: &[&Point<'_>], width: u32) {
     let n_inside = own.iter().filter(|point| point.is_inside).count();
-    let said = format!(
-        "{} rows of {metric}; {} of them lie inside of the predicted range, which is meant to hold for nine in ten.",
-        thousands(own.len() as f64),
-        thousands(n_inside as f64)
-    );
+    let said = text::said(&thousands(own.len() as f64), metric, &thousands(n_inside as f64));
     m.say("p", &[("class", "found-answer"), ("role", "status")], &said);
     // Rows state a metric in different units; the picture has those of the most frequent one, the table all.
     let count = |unit: &str| own.iter().filter(|point| point.of == unit).count();
     let unit = own.iter().map(|point| point.of).max_by_key(|unit| count(unit)).unwrap_or_default();
-    let axis = |name: &str| Measure {
-        name: [name, " ", metric, ", ", unit].concat(),
+    let axis = |name: fn(&str, &str) -> String| Measure {
+        name: name(metric, unit),
         scale: Scale::Log,
         unit: 1.0,
         tick: |value| number(value),
@@ -134,24 +132,23 @@ fn picture(m: &mut Markup, metric: &str, own: &[&Point<'_>], width: u32) {
             .concat(),
         ink: if point.is_inside { Ink::Series1 } else { Ink::Series3 },
         look: Look::default(),
-        x: one(point.measured, format!("measured {} {unit}", number(point.measured))),
+        x: one(point.measured, text::measured(&number(point.measured), unit)),
         y: one(
             point.predicted,
-            format!(
-                "predicted {} ({}–{}); {}, row {}, trust {}",
-                number(point.predicted),
-                number(point.low),
-                number(point.high),
+            text::predicted(
+                &number(point.predicted),
+                &number(point.low),
+                &number(point.high),
                 point.source,
                 point.id,
-                point.trust
+                point.trust,
             ),
         ),
     });
     let data = Scatter {
-        subject: "row".to_owned(),
-        x: axis("measured"),
-        y: axis("predicted"),
+        subject: text::ROW.to_owned(),
+        x: axis(text::measured_axis),
+        y: axis(text::predicted_axis),
         dots: dots.collect(),
         guide: Guide::Equal,
         x_limits: Vec::new(),
@@ -159,23 +156,31 @@ fn picture(m: &mut Markup, metric: &str, own: &[&Point<'_>], width: u32) {
     };
     let frame = Frame {
         id: "accuracy".to_owned(),
-        title: ["Predicted against measured: ", metric].concat(),
-        description: "On the line both are equal; above it too much is predicted, below it too little.".to_owned(),
+        title: text::picture(metric),
+        description: text::PICTURE_NOTE.to_owned(),
         width,
     };
     if data.dots.is_empty() {
-        return m.say("p", &[("class", "hint")], "No row is left: choose fewer filters.");
+        return m.say("p", &[("class", "hint")], text::NO_ROW_LEFT);
     }
     figure(m, "accuracy", &scatter(&frame, &data));
 }
 
 /// The error table of one metric.
 fn errors(m: &mut Markup, sheet: &str, metric: &str) {
-    m.say("h3", &[], &["Errors of ", metric, ", rows of trust A and B"].concat());
-    let name = ["Errors of ", metric].concat();
+    m.say("h3", &[], &text::errors(metric));
+    let name = text::errors_table(metric);
     m.put("div", &[("class", "scroller"), ("tabindex", "0"), ("role", "region"), ("aria-label", &name)], |m| {
         m.put("table", &[("class", "listing")], |m| {
-            let head = ["runtime, unit", "left out", "rows", "median error", "90th percentile", "bias", "inside"];
+            let head = [
+                text::HEAD_WHAT,
+                text::HEAD_LEFT,
+                text::HEAD_ROWS,
+                text::HEAD_MEDIAN,
+                text::HEAD_WORST,
+                text::HEAD_BIAS,
+                text::HEAD_INSIDE,
+            ];
             m.put("thead", &[], |m| {
                 m.put("tr", &[], |m| head.iter().for_each(|name| m.say("th", &[("scope", "col")], name)));
             });
@@ -202,26 +207,19 @@ fn errors(m: &mut Markup, sheet: &str, metric: &str) {
 
 /// What a reader should know before believing any of it.
 fn wrong(m: &mut Markup, sheet: &str) {
-    const WRONG: [&str; 6] = [
-        "Nobody here measured on an Apple device: every rate is fitted on rows that others published, by methods that differ.",
-        "Neural Engine rows are few and come from a handful of people; leave one of them out and the error of its rows grows by a third or more. Their ranges are wide for that reason.",
-        "Prompts that a runtime had cached, first loads that include a download, and loads that were warm are in the rows; the planner predicts none of these, and such rows are off by orders of magnitude.",
-        "CPU decode under Core ML rests on one source, and the rate at which a cache crosses as an input was taken from the same: its error with the source left out is too good.",
-        "Speeds are those of a device that is not warm yet. What is left after ten minutes was measured on one model of phone, and is \
-         said for phones alone (“A start, step by step”).",
-        "Placement follows published rules; a package whose operations land elsewhere is timed on the wrong unit.",
-    ];
-    panel(m, "wrong-panel", "What is wrong with this planner", "In plain words.", |m| {
+    const WRONG: [&str; 6] =
+        [text::WRONG_NOBODY, text::WRONG_ANE, text::WRONG_CACHED, text::WRONG_CPU, text::WRONG_WARM, text::WRONG_RULES];
+    panel(m, "wrong-panel", text::WRONG, text::WRONG_NOTE, |m| {
         m.put("ul", &[("class", "reasons")], |m| WRONG.iter().for_each(|text| m.say("li", &[], text)));
         let conflicts: Vec<&str> = sheet.lines().filter_map(|line| line.strip_prefix("conflict\t")).collect();
-        fold(m, "Sources that disagree", &conflicts, |m, line| {
+        fold(m, text::CONFLICTS, &conflicts, |m, line| {
             let mut cells = line.split('\t');
             let (what, low, high) =
                 (cells.next().unwrap_or_default(), cells.next().unwrap_or_default(), cells.next().unwrap_or_default());
-            m.say("li", &[], &[what, ": ", low, " against ", high].concat());
+            m.say("li", &[], &text::conflict(what, low, high));
         });
         let skips: Vec<&str> = sheet.lines().filter_map(|line| line.strip_prefix("skip\t")).collect();
-        fold(m, "Rows that the planner cannot express, and why", &skips, |m, line| {
+        fold(m, text::SKIPS, &skips, |m, line| {
             let cells: Vec<&str> = line.split('\t').collect();
             if let [metric, runtime, why, n] = cells.as_slice() {
                 m.say("li", &[], &[n, " × ", metric, " (", runtime, "): ", why].concat());

@@ -6,6 +6,7 @@ use crate::{
     markup::{Markup, panel, verdict_of},
     report::{controls::repair, page, view::View, words},
     scenario::{Scenario, url},
+    texts::compare as text,
 };
 
 /// Most plans that are pinned.
@@ -31,12 +32,11 @@ pub(super) fn draw(package: Option<&Package>, more: &str) -> String {
         })
         .collect();
     let mut m = Markup::new();
-    let note = "Pin a plan with the button under its verdict, change something, and pin again. What differs is marked.";
-    panel(&mut m, "compare-panel", "Plans side by side", note, |m| {
+    panel(&mut m, "compare-panel", text::TITLE, text::NOTE, |m| {
         if pins.is_empty() {
             let pin = [("class", "button primary"), ("type", "button"), ("data-press", "pin")];
-            m.say("p", &[], "No plan is pinned yet.");
-            return m.say("button", &pin, "Pin this plan");
+            m.say("p", &[], text::NONE);
+            return m.say("button", &pin, text::PIN);
         }
         table(m, &pins);
     });
@@ -50,10 +50,10 @@ fn rows(pins: &[Pinned]) -> Vec<(String, Vec<String>)> {
         (name.to_owned(), cells.collect::<Vec<String>>())
     };
     let mut rows = vec![
-        of("Device", &|view, _| view.kicker.clone()),
-        of("Picked", &|view, _| view.picked_name.clone()),
-        of("Context", &|_, scenario| format!("{} tokens, prompt {}", scenario.context, scenario.prompt)),
-        of("Verdict", &|view, _| [words::status(view.status), ": ", &view.sentence.because].concat()),
+        of(text::DEVICE, &|view, _| view.kicker.clone()),
+        of(text::PICKED, &|view, _| view.picked_name.clone()),
+        of(text::CONTEXT, &|_, scenario| text::tokens(&scenario.context.to_string(), &scenario.prompt.to_string())),
+        of(text::VERDICT, &|view, _| [words::status(view.status), ": ", &view.sentence.because].concat()),
     ];
     let mut labels: Vec<&'static str> = Vec::new();
     for figure in pins.iter().filter_map(|pin| pin.view.as_ref().ok()).flat_map(|view| &view.figures) {
@@ -71,12 +71,12 @@ fn rows(pins: &[Pinned]) -> Vec<(String, Vec<String>)> {
 }
 
 fn table(m: &mut Markup, pins: &[Pinned]) {
-    let region = [("class", "scroller"), ("tabindex", "0"), ("role", "region"), ("aria-label", "Plans side by side")];
+    let region = [("class", "scroller"), ("tabindex", "0"), ("role", "region"), ("aria-label", text::TITLE)];
     m.put("div", &region, |m| {
         m.put("table", &[("class", "listing compared")], |m| {
             m.put("thead", &[], |m| {
                 m.put("tr", &[], |m| {
-                    m.say("th", &[("scope", "col")], "plan");
+                    m.say("th", &[("scope", "col")], text::PLAN);
                     pins.iter().enumerate().for_each(|(idx, pin)| head(m, idx, pin));
                 });
             });
@@ -87,7 +87,7 @@ fn table(m: &mut Markup, pins: &[Pinned]) {
                         m.put("th", &[("scope", "row")], |m| {
                             m.text(&name);
                             if differs {
-                                m.say("span", &[("class", "unseen")], " (differs)");
+                                m.say("span", &[("class", "unseen")], text::DIFFERS);
                             }
                         });
                         cells.iter().for_each(|cell| m.say("td", &[], cell));
@@ -104,9 +104,9 @@ fn head(m: &mut Markup, idx: usize, pin: &Pinned) {
         let name = crate::report::controls::model_name(&pin.scenario.model);
         m.say("a", &[("href", &*["#", &pin.link].concat())], &name);
         let at = idx.to_string();
-        let label = ["Take plan ", &(idx + 1).to_string(), " out"].concat();
+        let label = text::take_plan_out(&(idx + 1).to_string());
         let out =
             [("class", "why"), ("type", "button"), ("data-press", "unpin"), ("data-at", &*at), ("aria-label", &*label)];
-        m.say("button", &out, "Take out");
+        m.say("button", &out, text::TAKE_OUT);
     });
 }

@@ -13,6 +13,7 @@ use crate::{
         view::View,
     },
     scenario::Scenario,
+    texts::{desk::NO_CELL, evidence as text, words::NO_DATA},
     units::format::thousands,
     variant::Storage,
 };
@@ -23,15 +24,14 @@ const SHOWN: usize = 60;
 pub(super) fn draw(scenario: &Scenario, package: Option<&Package>, view: &View, more: &str) -> String {
     let form = Form::read(more);
     let mut m = Markup::new();
-    let note = "Predicted above, measured here: what Core ML itself plans for this model on a Mac or device you have.";
-    panel(&mut m, "evidence-panel", "Lay a measured plan over it", note, |m| {
+    panel(&mut m, "evidence-panel", text::TITLE, text::NOTE, |m| {
         m.put("p", &[], |m| {
-            m.text("On a Mac, run ");
+            m.text(text::HOW_BEFORE);
             m.say("a", &[("href", "compute_plan.py"), ("download", "")], "compute_plan.py");
-            m.text(" on the model (it asks Core ML's MLComputePlan and runs nothing), and open what it writes. Files of CoreMLProfiler, and tables with a column for the operation and one for its compute unit, are read as well.");
+            m.text(text::HOW_AFTER);
         });
         m.put("label", &[("class", "button")], |m| {
-            m.text("Open a measured plan");
+            m.text(text::OPEN);
             let file = [
                 ("class", "unseen-input"),
                 ("type", "file"),
@@ -64,14 +64,14 @@ fn laid(
     let chosen = answer::choose(scenario, package).map_err(say)?;
     let machine = answer::machine(scenario).map_err(say)?;
     let subject = Subject::new(&chosen.model, &machine, scenario.entitled);
-    let pick = view.pick().ok_or("no cell is picked")?;
+    let pick = view.pick().ok_or(NO_CELL)?;
     let stored = Storage::of(&chosen.model).store(&pick.variant);
     // What the plan was made with holds.
     let units = measured.units.unwrap_or(pick.units);
     let both = Evidence::new(&subject, &pick.variant, &stored, units, &measured);
     let document = both.document();
     if document.functions.is_empty() || document.agreement.n_counted == 0 {
-        return Err("the model and the plan have no operation in common: it was measured on another one".to_owned());
+        return Err(text::NOTHING_COMMON.to_owned());
     }
     let device = crate::report::controls::device_id(&scenario.device);
     let labelled =
@@ -80,38 +80,37 @@ fn laid(
 }
 
 fn percent(share: Option<f64>) -> String {
-    share.map_or_else(|| "no data".to_owned(), |share| format!("{:.1} %", share * 100.0))
+    share.map_or_else(|| NO_DATA.to_owned(), |share| format!("{:.1} %", share * 100.0))
 }
 
 fn shown(m: &mut Markup, document: &EvidenceDocument, labelled: &str) {
     let total = &document.agreement;
     let on = [&document.measured.device, &document.measured.chip, &document.measured.os];
     let on: Vec<&str> = on.into_iter().filter_map(|text| text.as_deref()).collect();
-    let said = format!(
-        "{} of {} operations agree ({}), with {} of the measured cost. Measured with {} on {}; predicted for {}, {}, {}.",
-        thousands(total.n_same as f64),
-        thousands(total.n_counted as f64),
-        percent(total.share_of_ops),
-        percent(total.share_of_cost),
-        document.measured.tool,
-        if on.is_empty() { "a device it does not name".to_owned() } else { on.join(", ") },
-        document.predicted.device,
-        document.predicted.os,
-        document.predicted.units
+    let said = text::said(
+        &thousands(total.n_same as f64),
+        &thousands(total.n_counted as f64),
+        &percent(total.share_of_ops),
+        &percent(total.share_of_cost),
+        &document.measured.tool,
+        &if on.is_empty() { text::UNNAMED.to_owned() } else { on.join(", ") },
+        &document.predicted.device,
+        &document.predicted.os,
+        document.predicted.units,
     );
     m.say("p", &[("class", "found-answer"), ("role", "status")], &said);
     for note in &document.notes {
         m.say("p", &[("class", "notice")], note);
     }
-    let names = ["operations", "predicted on", "measured on", "cost"];
+    let names = [text::OPERATIONS, text::PREDICTED_ON, text::MEASURED_ON, text::COST];
     let cells = total.matrix.iter().map(|cell| {
         let cost = format!("{:.1} %", cell.cost * 100.0);
         vec![thousands(cell.n_ops as f64), cell.predicted.to_owned(), cell.measured.to_owned(), cost]
     });
-    rows(m, "Predicted against measured", &names, cells.collect());
+    rows(m, text::TABLE, &names, cells.collect());
     for function in document.functions.iter().filter(|function| !function.disagreements.is_empty()) {
-        m.say("h3", &[], &["Where they differ in ", &function.name].concat());
-        let names = ["operation", "predicted", "measured", "cost", "why it was predicted so"];
+        m.say("h3", &[], &text::differ(&function.name));
+        let names = [text::OPERATION, text::PREDICTED, text::MEASURED, text::COST, text::WHY];
         let lines = function.disagreements.iter().take(SHOWN).map(|own| {
             vec![
                 [&*own.op, " ", &own.output].concat(),
@@ -121,18 +120,18 @@ fn shown(m: &mut Markup, document: &EvidenceDocument, labelled: &str) {
                 own.reasons.first().map_or("", |reason| reason.text).to_owned(),
             ]
         });
-        rows(m, &["Disagreements in ", &function.name].concat(), &names, lines.collect());
+        rows(m, &text::disagreements(&function.name), &names, lines.collect());
     }
-    let alone = |m: &mut Markup, n: usize, what: &str| {
+    let alone = |m: &mut Markup, n: usize, say: fn(&str) -> String| {
         if n > 0 {
-            m.say("p", &[("class", "hint")], &[&*thousands(n as f64), " ", what].concat());
+            m.say("p", &[("class", "hint")], &say(&thousands(n as f64)));
         }
     };
     let of = |count: fn(&FunctionEvidence) -> usize| document.functions.iter().map(count).sum::<usize>();
-    alone(m, of(|own| own.only_measured.len()), "measured operations are not in the model.");
-    alone(m, of(|own| own.only_predicted.len()), "operations of the model have no measured unit.");
+    alone(m, of(|own| own.only_measured.len()), text::only_measured);
+    alone(m, of(|own| own.only_predicted.len()), text::only_predicted);
     m.put("details", &[("class", "fold")], |m| {
-        m.say("summary", &[], "As a labelled case, for the planner's own tests");
+        m.say("summary", &[], text::LABELLED);
         m.put("pre", &[("class", "code"), ("tabindex", "0")], |m| m.say("code", &[("id", "evidence-case")], labelled));
         let save = [
             ("class", "button"),
@@ -141,7 +140,7 @@ fn shown(m: &mut Markup, document: &EvidenceDocument, labelled: &str) {
             ("data-of", "evidence-case"),
             ("data-name", "labelled-case.json"),
         ];
-        m.say("button", &save, "Save labelled-case.json");
+        m.say("button", &save, text::SAVE);
     });
 }
 

@@ -14,6 +14,7 @@ use crate::{
         words,
     },
     scenario::{DeviceRef, ModelRef, Pick, Scenario, url},
+    texts::{choices, desk, find as text},
     units::{
         Quantity, Seconds, TokensPerSec,
         format::{iec_bytes, si_bytes, tokens},
@@ -23,19 +24,14 @@ use crate::{
 
 /// Rows that are shown at once.
 const SHOWN: usize = 24;
-const QUESTIONS: [(&str, &str); 3] = [
-    ("models", "What is the largest model that fits this device?"),
-    ("variants", "What is the smallest variant that is fast enough on this device and later ones?"),
-    ("devices", "Which devices can run this plan?"),
-];
+const QUESTIONS: [(&str, &str); 3] =
+    [("models", text::ASK_MODELS), ("variants", text::ASK_VARIANTS), ("devices", text::ASK_DEVICES)];
 
 pub(super) fn draw(scenario: &Scenario, package: Option<&Package>, view: &View, more: &str, width: u32) -> String {
     let form = Form::read(more);
     let question = QUESTIONS.iter().find(|(id, _)| *id == form.get("question")).map_or("models", |(id, _)| id);
     let mut m = Markup::new();
-    let note =
-        "Backwards: from what must hold to what does. Ranked; each row says the limit that binds, and opens as a plan.";
-    panel(&mut m, "find-panel", "What else fits?", note, |m| {
+    panel(&mut m, "find-panel", text::TITLE, text::NOTE, |m| {
         asked(m, &form, question, view.decodes());
         let want = match wish(&form) {
             Ok(want) => want,
@@ -66,7 +62,7 @@ fn field(m: &mut Markup, name: &str, label: &str, hint: &str, value: &str) {
 fn asked(m: &mut Markup, form: &Form, question: &str, writes_tokens: bool) {
     m.put("div", &[("class", "form")], |m| {
         m.put("div", &[("class", "field wide")], |m| {
-            m.say("label", &[("class", "label"), ("for", "find-question")], "Question");
+            m.say("label", &[("class", "label"), ("for", "find-question")], text::QUESTION);
             m.put("select", &[("class", "select"), ("id", "find-question"), ("data-field", "question")], |m| {
                 for (id, name) in QUESTIONS {
                     m.say("option", &[("value", id), ("selected", when(id == question))], name);
@@ -75,7 +71,7 @@ fn asked(m: &mut Markup, form: &Form, question: &str, writes_tokens: bool) {
         });
         if question == "models" {
             m.put("div", &[("class", "field")], |m| {
-                m.say("label", &[("class", "label"), ("for", "find-kind")], "Kind");
+                m.say("label", &[("class", "label"), ("for", "find-kind")], text::KIND);
                 m.put("select", &[("class", "select"), ("id", "find-kind"), ("data-field", "kind")], |m| {
                     for (id, name, _) in KINDS {
                         m.say("option", &[("value", id), ("selected", when(id == form.get("kind")))], name);
@@ -84,24 +80,24 @@ fn asked(m: &mut Markup, form: &Form, question: &str, writes_tokens: bool) {
             });
         }
         if writes_tokens || question == "models" {
-            field(m, "speed", "At least, tokens a second", "20", form.get("speed"));
+            field(m, "speed", text::LEAST_SPEED, "20", form.get("speed"));
         } else {
-            field(m, "latency", "At most, milliseconds a run", "33", form.get("latency"));
+            field(m, "latency", text::MOST_TIME, "33", form.get("latency"));
         }
-        field(m, "memory", "Memory, at most", "1.5 GB", form.get("memory"));
-        field(m, "bundle", "Bundle, at most", "2 GB", form.get("bundle"));
+        field(m, "memory", text::MOST_MEMORY, "1.5 GB", form.get("memory"));
+        field(m, "bundle", text::MOST_BUNDLE, "2 GB", form.get("bundle"));
         if question == "devices" {
-            field(m, "fleet", "Fleet, with shares", "iphone-13=30, iphone-15-pro=20", form.get("fleet"));
+            field(m, "fleet", text::FLEET, "iphone-13=30, iphone-15-pro=20", form.get("fleet"));
         }
     });
 }
 
 const KINDS: [(&str, &str, PresetKind); 5] = [
-    ("llm", "Language models", PresetKind::Llm),
-    ("vision", "Vision", PresetKind::Vision),
-    ("text", "Text", PresetKind::Text),
-    ("speech", "Speech", PresetKind::Speech),
-    ("diffusion", "Text to image", PresetKind::Diffusion),
+    ("llm", choices::LANGUAGE, PresetKind::Llm),
+    ("vision", choices::VISION, PresetKind::Vision),
+    ("text", choices::TEXT, PresetKind::Text),
+    ("speech", choices::SPEECH, PresetKind::Speech),
+    ("diffusion", choices::DIFFUSION, PresetKind::Diffusion),
 ];
 
 fn wish(form: &Form) -> Result<Want, String> {
@@ -109,7 +105,7 @@ fn wish(form: &Form) -> Result<Want, String> {
         "" => Ok(None),
         text => match text.parse::<f64>() {
             Ok(value) if value.is_finite() && value > 0.0 => Ok(Some(value)),
-            _ => Err(["“", text, "” is no number above 0"].concat()),
+            _ => Err(desk::no_number(text)),
         },
     };
     let bytes = |name: &str| match form.get(name).trim() {
@@ -129,10 +125,10 @@ fn wish(form: &Form) -> Result<Want, String> {
 fn sureness(own: Sureness) -> (crate::estimate::Status, &'static str) {
     use crate::estimate::Status;
     match own {
-        Sureness::Sure => (Status::Fits, "yes"),
-        Sureness::Likely => (Status::Tight, "likely"),
-        Sureness::Unknown => (Status::Unknown, "unknown"),
-        Sureness::No => (Status::Fails, "no"),
+        Sureness::Sure => (Status::Fits, text::YES),
+        Sureness::Likely => (Status::Tight, text::LIKELY),
+        Sureness::Unknown => (Status::Unknown, text::UNKNOWN),
+        Sureness::No => (Status::Fails, text::NO),
     }
 }
 
@@ -167,13 +163,14 @@ fn row(m: &mut Markup, name: &str, note: &str, scenario: &Scenario, judged: &Jud
         m.put("td", &[], |m| {
             m.text(&judged.binds);
             if !judged.nearest.is_empty() {
-                m.say("span", &[("class", "hint")], &["next: ", &judged.nearest].concat());
+                m.say("span", &[("class", "hint")], &text::next(&judged.nearest));
             }
         });
     });
 }
 
-const HEAD: [&str; 7] = ["", "passes", "as", "bundle", "memory", "speed", "what binds"];
+const HEAD: [&str; 7] =
+    ["", text::HEAD_PASSES, text::HEAD_AS, text::HEAD_BUNDLE, text::HEAD_MEMORY, text::HEAD_SPEED, text::HEAD_BINDS];
 
 fn heads(first: &'static str) -> [&'static str; 7] {
     let mut head = HEAD;
@@ -188,11 +185,11 @@ fn models(m: &mut Markup, scenario: &Scenario, form: &Form, want: &Want) -> Resu
     let passes = |own: &find::ModelRow| own.best.sureness != Sureness::No;
     let first = rows.first().filter(|row| passes(row));
     let said = match first {
-        Some(row) => format!("{} is the largest of {} that fits {}.", row.name, rows.len(), machine.name),
-        None => format!("None of the {} models here fits {} under these limits.", rows.len(), machine.name),
+        Some(row) => text::largest(row.name, &rows.len().to_string(), &machine.name),
+        None => text::no_model(&rows.len().to_string(), &machine.name),
     };
     m.say("p", &[("class", "found-answer")], &said);
-    table(m, "Models by size", &heads("model"), |m| {
+    table(m, text::MODELS, &heads(text::HEAD_MODEL), |m| {
         for own in rows.iter().take(SHOWN) {
             let plan =
                 Scenario { model: ModelRef::Preset(own.id.to_owned()), pick: Some(own.best.pick), ..scenario.clone() };
@@ -204,7 +201,7 @@ fn models(m: &mut Markup, scenario: &Scenario, form: &Form, want: &Want) -> Resu
 
 fn variants(m: &mut Markup, scenario: &Scenario, package: Option<&Package>, want: &Want) -> Result<(), String> {
     let DeviceRef::Known { id, .. } = &scenario.device else {
-        return Err("choose an Apple device: an own one has no later ones".to_owned());
+        return Err(text::OWN_DEVICE.to_owned());
     };
     let chosen = answer::choose(scenario, package).map_err(|error| error.to_string())?;
     let mut machines = Vec::new();
@@ -218,18 +215,18 @@ fn variants(m: &mut Markup, scenario: &Scenario, package: Option<&Package>, want
     let rows = find::variants(&chosen.model, &machines, scenario.entitled, want);
     let passing = rows.iter().filter(|row| row.sureness != Sureness::No).count();
     let said = match rows.first().filter(|row| row.sureness != Sureness::No) {
-        Some(row) => format!(
-            "{} on {} is the smallest that passes on all {} devices; {passing} of {} choices do. {} decides.",
-            row.pick.variant.label(),
+        Some(row) => text::smallest(
+            &row.pick.variant.label(),
             words::on_units(row.pick.units),
-            machines.len(),
-            rows.len(),
-            row.device
+            &machines.len().to_string(),
+            &passing.to_string(),
+            &rows.len().to_string(),
+            &row.device,
         ),
-        None => format!("No choice passes on all of the {} devices.", machines.len()),
+        None => text::no_variant(&machines.len().to_string()),
     };
     m.say("p", &[("class", "found-answer")], &said);
-    table(m, "Variants by size", &heads("decided by"), |m| {
+    table(m, text::VARIANTS, &heads(text::HEAD_DECIDED), |m| {
         for own in rows.iter().take(SHOWN) {
             let device = DeviceRef::Known { id: own.id.clone(), ram_gib: None };
             let os = answer::default_os(&device);
@@ -249,14 +246,14 @@ fn devices(
     want: &Want,
     width: u32,
 ) -> Result<(), String> {
-    let pick: Pick = view.pick().ok_or("no cell is picked")?;
+    let pick: Pick = view.pick().ok_or(desk::NO_CELL)?;
     let chosen = answer::choose(scenario, package).map_err(|error| error.to_string())?;
     let mut devices = Vec::new();
     for part in form.get("fleet").split(',').map(str::trim).filter(|part| !part.is_empty()) {
         let (id, share) = part.split_once('=').unwrap_or((part, "1"));
-        let share = share.trim().parse::<f64>().map_err(|_| ["“", share, "” in “", part, "” is no share"].concat())?;
+        let share = share.trim().parse::<f64>().map_err(|_| text::no_share(share, part))?;
         if Catalog::get().device(id.trim()).is_none() {
-            return Err(["there is no device “", id, "”: ids are as in links (`d=iphone-13`)"].concat());
+            return Err(text::no_device(id));
         }
         let device = DeviceRef::Known { id: id.trim().to_owned(), ram_gib: None };
         let os = answer::default_os(&device);
@@ -268,16 +265,11 @@ fn devices(
     }
     let fleet = find::fleet(&chosen.model, pick, &devices, scenario.entitled, want);
     let percent = |share: f64| format!("{:.0} %", share * 100.0);
-    let of = if has_shares { "the fleet" } else { "the device models here" };
-    let said = format!(
-        "{} of {of} run it for sure, {} likely; of {} nobody can tell.",
-        percent(fleet.sure),
-        percent(fleet.likely),
-        percent(fleet.unknown)
-    );
+    let of = if has_shares { text::THE_FLEET } else { text::THE_MODELS };
+    let said = text::fleet_said(&percent(fleet.sure), of, &percent(fleet.likely), &percent(fleet.unknown));
     m.say("p", &[("class", "found-answer")], &said);
     ladder(m, &fleet, width);
-    table(m, "Devices", &heads("device"), |m| {
+    table(m, text::DEVICES, &heads(text::HEAD_DEVICE), |m| {
         for own in &fleet.rows {
             let Some(judged) = &own.judged else { continue };
             let device = DeviceRef::Known { id: own.id.clone(), ram_gib: None };
@@ -309,13 +301,13 @@ fn ladder(m: &mut Markup, fleet: &find::Fleet, width: u32) {
     crate::order::by(&mut rungs, |a, b| a.1.value > b.1.value);
     rungs.truncate(SHOWN);
     let data = Bars {
-        subject: "device".to_owned(),
+        subject: text::HEAD_DEVICE.to_owned(),
         chosen: None,
-        missing: "unknown".to_owned(),
+        missing: text::UNKNOWN.to_owned(),
         categories: rungs.iter().map(|(name, _)| (*name).to_owned()).collect(),
         panels: vec![Panel {
             measure: Measure {
-                name: "decode speed, tok/s".to_owned(),
+                name: text::SPEED_AXIS.to_owned(),
                 scale: Scale::Linear,
                 unit: 1.0,
                 tick: |value| tokens(TokensPerSec::of(value)).trim_end_matches(" tok/s").to_owned(),
@@ -331,8 +323,8 @@ fn ladder(m: &mut Markup, fleet: &find::Fleet, width: u32) {
     };
     let frame = Frame {
         id: "ladder".to_owned(),
-        title: "Decode speed of this plan, device by device".to_owned(),
-        description: "The fastest devices of those that run the plan, with the range of each.".to_owned(),
+        title: text::LADDER.to_owned(),
+        description: text::LADDER_NOTE.to_owned(),
         width,
     };
     crate::markup::figure(m, "ladder", &bars(&frame, &data));

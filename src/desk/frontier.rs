@@ -18,6 +18,7 @@ use crate::{
         words,
     },
     scenario::Scenario,
+    texts::{drawings, frontier as text, published},
     units::{
         Bytes, Quantity, Seconds, TokensPerSec,
         format::{seconds, si_bytes, tokens},
@@ -40,10 +41,9 @@ pub(super) fn draw(
     let wanted: Vec<&PlanPoint> = details.points.iter().filter(is_wanted).collect();
     let shown: Vec<&PlanPoint> = wanted.iter().copied().filter(|point| point.speed.is_some()).collect();
     let mut m = Markup::new();
-    let note = "Every plan of the matrix: its package against its speed. Press a mark to plan it. The dashed line joins those that nothing beats in both.";
     if shown.is_empty() {
-        panel(&mut m, "frontier-panel", "Speed against size", note, |m| {
-            m.say("p", &[], "No data: nothing here has a predicted speed.");
+        panel(&mut m, "frontier-panel", text::TITLE, text::NOTE, |m| {
+            m.say("p", &[], text::NO_SPEED);
         });
         return Ok(m.done());
     }
@@ -53,7 +53,7 @@ pub(super) fn draw(
     let dots =
         shown.iter().zip(&effects).enumerate().map(|(idx, (point, effect))| dot(point, *effect, best.contains(&idx)));
     let data = Scatter {
-        subject: "plan".to_owned(),
+        subject: text::PLAN.to_owned(),
         x: size(&shown),
         y: speed(&shown, better),
         dots: dots.collect(),
@@ -62,49 +62,41 @@ pub(super) fn draw(
         y_limits: Vec::new(),
     };
     let said = sentence(&shown, &best, better);
-    let frame = Frame {
-        id: "frontier".to_owned(),
-        title: "Speed against size of every plan".to_owned(),
-        description: said.clone(),
-        width,
-    };
+    let frame =
+        Frame { id: text::HEAD_FRONTIER.to_owned(), title: text::PICTURE.to_owned(), description: said.clone(), width };
     let mut chart = scatter(&frame, &data);
-    chart.table.head.extend(["fit", "frontier", "published effect on quality"].map(str::to_owned));
+    chart.table.head.extend([text::HEAD_FIT, text::HEAD_FRONTIER, text::HEAD_QUALITY].map(str::to_owned));
     for (idx, ((mark, row), (point, effect))) in
         chart.marks.iter_mut().zip(&mut chart.table.rows).zip(shown.iter().zip(&effects)).enumerate()
     {
         let fit = words::status(point.status);
         mark.pick = point.pick.id();
-        mark.text = [&*mark.text, "; ", fit, "; quality: ", &of_effect(*effect)].concat();
-        let on = if best.contains(&idx) { "on it" } else { "" };
+        mark.text = text::mark(&mark.text, fit, &of_effect(*effect));
+        let on = if best.contains(&idx) { text::ON_IT } else { "" };
         row.extend([fit, on, &of_effect(*effect)].map(str::to_owned));
     }
     for point in wanted.iter().filter(|point| point.speed.is_none()) {
         chart.table.rows.push(without(point));
     }
     chart.keys = keys(&shown, &effects);
-    panel(&mut m, "frontier-panel", "Speed against size", note, |m| {
+    panel(&mut m, "frontier-panel", text::TITLE, text::NOTE, |m| {
         m.say("p", &[("class", "found-answer")], &said);
         m.say("p", &[], standing(&shown, &best));
-        figure(m, "frontier", &chart);
+        figure(m, text::HEAD_FRONTIER, &chart);
         let n_without = wanted.len() - shown.len();
         if n_without > 0 {
-            let text = format!("{n_without} plans have no predicted speed: they stand at the end of the table.");
-            m.say("p", &[("class", "hint")], &text);
+            m.say("p", &[("class", "hint")], &text::without_speed(&n_without.to_string()));
         }
-        m.say("p", &[("class", "hint")], QUALITY);
+        m.say("p", &[("class", "hint")], text::QUALITY_NOTE);
     });
     Ok(m.done())
 }
 
-const QUALITY: &str = "Quality is not predicted. Where somebody has published what a method with these bits did to a model \
-                       of this kind, the mark has the worst of it; your model can do better or worse. Measure it on your own data.";
-
 fn of_effect(effect: Effect) -> String {
     match effect {
-        Effect::Plain => "the weights are not compressed".to_owned(),
+        Effect::Plain => published::NOT_COMPRESSED.to_owned(),
         Effect::Published(own, is_same_group) => words::effect(own, is_same_group),
-        Effect::NoData => "no published data".to_owned(),
+        Effect::NoData => published::NONE.to_owned(),
     }
 }
 
@@ -144,9 +136,19 @@ fn dot(point: &PlanPoint, effect: Effect, is_best: bool) -> Dot {
 fn size(shown: &[&PlanPoint]) -> Measure {
     let largest = shown.iter().map(|point| point.bundle.0).fold(0.0, f64::max);
     if largest >= 0.5e9 {
-        Measure { name: "bundle, GB".to_owned(), scale: Scale::Linear, unit: 1e9, tick: |value| tick(value / 1e9) }
+        Measure {
+            name: drawings::BUNDLE_GB.to_owned(),
+            scale: Scale::Linear,
+            unit: 1e9,
+            tick: |value| tick(value / 1e9),
+        }
     } else {
-        Measure { name: "bundle, MB".to_owned(), scale: Scale::Linear, unit: 1e6, tick: |value| tick(value / 1e6) }
+        Measure {
+            name: drawings::BUNDLE_MB.to_owned(),
+            scale: Scale::Linear,
+            unit: 1e6,
+            tick: |value| tick(value / 1e6),
+        }
     }
 }
 
@@ -156,16 +158,11 @@ fn speed(shown: &[&PlanPoint], better: Better) -> Measure {
         all.fold((f64::INFINITY, 0.0), |(least, most): (f64, f64), own| (least.min(own), most.max(own)));
     let scale = if most > WIDE * least { Scale::Log } else { Scale::Linear };
     match better {
-        Better::More => Measure { name: "decode, tok/s: higher is better".to_owned(), scale, unit: 1.0, tick },
-        Better::Less if most >= 1.0 => {
-            Measure { name: "one run, s: lower is better".to_owned(), scale, unit: 1.0, tick }
+        Better::More => Measure { name: text::MORE_IS_BETTER.to_owned(), scale, unit: 1.0, tick },
+        Better::Less if most >= 1.0 => Measure { name: text::LESS_IS_BETTER_S.to_owned(), scale, unit: 1.0, tick },
+        Better::Less => {
+            Measure { name: text::LESS_IS_BETTER_MS.to_owned(), scale, unit: 1e-3, tick: |value| tick(value * 1e3) }
         }
-        Better::Less => Measure {
-            name: "one run, ms: lower is better".to_owned(),
-            scale,
-            unit: 1e-3,
-            tick: |value| tick(value * 1e3),
-        },
     }
 }
 
@@ -173,7 +170,7 @@ fn speed(shown: &[&PlanPoint], better: Better) -> Measure {
 fn sentence(shown: &[&PlanPoint], best: &[usize], better: Better) -> String {
     let ends = best.first().zip(best.last()).and_then(|(first, last)| shown.get(*first).zip(shown.get(*last)));
     let Some((smallest, fastest)) = ends else {
-        return "None of these plans fits this device.".to_owned();
+        return text::NOTHING_FITS.to_owned();
     };
     let name = |point: &PlanPoint| {
         let (speed, _, _) = point.speed.unwrap_or_default();
@@ -182,28 +179,28 @@ fn sentence(shown: &[&PlanPoint], best: &[usize], better: Better) -> String {
             Better::Less => seconds(Seconds::of(speed)),
         };
         let size = si_bytes(Bytes::of(point.bundle.0));
-        [&*point.label, " on ", &point.units, " (", &size, ", about ", &speed, ")"].concat()
+        text::named(&point.label, &point.units, &size, &speed)
     };
     if best.len() == 1 {
-        return ["Smallest and fastest that fits: ", &*name(smallest), "."].concat();
+        return text::both(&name(smallest));
     }
-    ["Smallest that fits: ", &*name(smallest), ". Fastest: ", &name(fastest), "."].concat()
+    text::ends(&name(smallest), &name(fastest))
 }
 
 /// Where the picked plan stands.
 fn standing(shown: &[&PlanPoint], best: &[usize]) -> &'static str {
     let at = shown.iter().position(|point| point.is_picked);
     match (at.is_some_and(|at| best.contains(&at)), at.and_then(|at| shown.get(at)).map(|point| does_not_fit(point))) {
-        (true, _) => "Your plan is on the dashed line: nothing that fits is both smaller and faster.",
-        (false, Some(true)) => "Your plan does not fit.",
-        (false, Some(false)) => "Your plan is not on the dashed line: another one that fits is no larger and faster.",
+        (true, _) => text::YOURS_IS_BEST,
+        (false, Some(true)) => text::YOURS_DOES_NOT_FIT,
+        (false, Some(false)) => text::YOURS_IS_NOT,
         (false, None) => "",
     }
 }
 
 fn without(point: &PlanPoint) -> Vec<String> {
     let name = [&*point.label, ", ", &point.units].concat();
-    let speed = ["no data: ", &point.speed_text].concat();
+    let speed = text::no_data(&point.speed_text);
     vec![name, point.bundle_text.clone(), speed, words::status(point.status).to_owned(), String::new(), String::new()]
 }
 
@@ -212,15 +209,15 @@ fn keys(shown: &[&PlanPoint], effects: &[Effect]) -> Vec<Key> {
     let mut keys = Vec::new();
     for unit in Unit::EVERY {
         if shown.iter().any(|point| point.unit == Some(unit)) {
-            let name = ["colour: mostly ", unit.name()].concat();
+            let name = text::mostly(unit.name());
             keys.push(Key { class: unit_ink(Some(unit)).class(), name });
         }
     }
     let shapes = [
-        (Shape::Disc, "shape-disc", "disc: weights not compressed".to_owned()),
-        (Shape::Square, "shape-square", format!("square: published change of quality up to {LITTLE_PERCENT} %")),
-        (Shape::Triangle, "shape-triangle", format!("triangle: published change over {LITTLE_PERCENT} %")),
-        (Shape::Diamond, "shape-diamond", "diamond: no published data on quality".to_owned()),
+        (Shape::Disc, "shape-disc", text::DISC.to_owned()),
+        (Shape::Square, "shape-square", text::square(&LITTLE_PERCENT.to_string())),
+        (Shape::Triangle, "shape-triangle", text::triangle(&LITTLE_PERCENT.to_string())),
+        (Shape::Diamond, "shape-diamond", text::DIAMOND.to_owned()),
     ];
     for (wanted, class, name) in shapes {
         if effects.iter().any(|effect| shape(*effect) == wanted) {
@@ -228,10 +225,10 @@ fn keys(shown: &[&PlanPoint], effects: &[Effect]) -> Vec<Key> {
         }
     }
     if shown.iter().any(|point| does_not_fit(point)) {
-        keys.push(Key { class: "shape-hollow", name: "hollow: does not fit".to_owned() });
+        keys.push(Key { class: "shape-hollow", name: text::HOLLOW.to_owned() });
     }
     if shown.iter().any(|point| point.is_picked) {
-        keys.push(Key { class: "shape-picked", name: "ringed: your plan".to_owned() });
+        keys.push(Key { class: "shape-picked", name: text::RINGED.to_owned() });
     }
     keys
 }

@@ -7,6 +7,7 @@ use crate::{
     markup::{Icon, Markup, when},
     report::{controls::device_id, details::Details, view::View},
     scenario::Scenario,
+    texts::lesson as text,
 };
 
 /// Whether a task is solved by a plan of a model with `n_params` parameters.
@@ -35,22 +36,22 @@ pub(super) fn draw(scenario: &Scenario, n_params: f64, view: &View, details: &De
         if form.get("id").is_empty() {
             return String::new();
         }
-        m.say("p", &[("class", "notice")], &["There is no lesson “", form.get("id"), "” here."].concat());
+        m.say("p", &[("class", "notice")], &text::none(form.get("id")));
         return m.done();
     };
     m.put("section", &[("class", "panel lesson"), ("aria-labelledby", "lesson")], |m| {
         m.put("header", &[("class", "panel-head")], |m| {
             m.put("div", &[], |m| {
-                m.say("p", &[("class", "panel-note")], "Lesson");
+                m.say("p", &[("class", "panel-note")], text::KICKER);
                 m.say("h2", &[("id", "lesson")], &lesson.title);
             });
             let start = ["#", &lesson.link, "&l=", &lesson.id].concat();
-            m.say("a", &[("class", "button"), ("href", &start)], "Start from the lesson's plan");
+            m.say("a", &[("class", "button"), ("href", &start)], text::START);
         });
         lesson.text.iter().for_each(|text| m.say("p", &[], text));
         tasks(m, lesson, |task| is_solved(task, scenario, n_params, view, details));
         if !lesson.question.is_empty() {
-            m.say("h3", &[], "Quick check");
+            m.say("h3", &[], text::CHECK);
             lesson.question.iter().enumerate().for_each(|(idx, question)| ask(m, &form, idx, question));
         }
     });
@@ -66,12 +67,12 @@ fn tasks(m: &mut Markup, lesson: &Lesson, is_solved: impl Fn(&Task) -> bool) {
                 m.put("div", &[("class", "finding-head")], |m| {
                     m.put("span", &[("class", "badge"), ("data-verdict", crate::markup::verdict_of(status))], |m| {
                         m.icon(Icon::Status(status));
-                        m.say("span", &[], if solved { "Solved" } else { "Not yet" });
+                        m.say("span", &[], if solved { text::SOLVED } else { text::NOT_YET });
                     });
                 });
                 m.say("p", &[], &task.text);
                 m.put("details", &[("class", "fold")], |m| {
-                    m.say("summary", &[], "A hint");
+                    m.say("summary", &[], text::HINT);
                     m.say("p", &[], &task.hint);
                 });
             });
@@ -98,8 +99,8 @@ fn ask(m: &mut Markup, form: &Form, idx: usize, question: &Question) {
             });
         }
         if let Some(given) = given {
-            let word = if given == question.right { "Right. " } else { "Not quite. " };
-            m.say("p", &[("role", "status")], &[word, &question.why].concat());
+            let say = if given == question.right { text::right } else { text::wrong };
+            m.say("p", &[("role", "status")], &say(&question.why));
         }
     });
 }

@@ -1,4 +1,4 @@
-//! "I measured this": a row for `assets/data/measurements.csv`, written from the plan and what a person types.
+//! text::TITLE: a row for `assets/data/measurements.csv`, written from the plan and what a person types.
 
 use super::form::Form;
 use crate::{
@@ -6,29 +6,29 @@ use crate::{
     markup::{Markup, panel, when},
     report::{controls, view::View},
     scenario::{DeviceRef, Scenario},
+    texts::{desk, measured as text},
     variant::Runtime,
 };
 
 /// Metrics of the file, their units, and what they are called.
 const METRICS: [(&str, &str, &str); 6] = [
-    ("decode", "tok/s", "Decode, tokens a second"),
-    ("prefill", "tok/s", "Prefill, tokens a second"),
-    ("ttft", "ms", "Time to first token, milliseconds"),
-    ("latency", "ms", "One run, milliseconds"),
-    ("peak_memory", "MB", "Memory, MB"),
-    ("size_on_disk", "MB", "Bundle, MB"),
+    ("decode", "tok/s", text::DECODE),
+    ("prefill", "tok/s", text::PREFILL),
+    ("ttft", "ms", text::FIRST_TOKEN),
+    ("latency", "ms", text::RUN),
+    ("peak_memory", "MB", text::MEMORY),
+    ("size_on_disk", "MB", text::BUNDLE),
 ];
 
 pub(super) fn draw(scenario: &Scenario, view: &View, more: &str) -> String {
     let form = Form::read(more);
     let mut m = Markup::new();
-    let note = "Measured rows make the planner better: this writes one for its file of measurements. Nothing is sent.";
-    panel(&mut m, "measured-panel", "I measured this", note, |m| {
+    panel(&mut m, "measured-panel", text::TITLE, text::NOTE, |m| {
         let (metric, unit, _) =
             METRICS.iter().find(|(id, _, _)| *id == form.get("metric")).copied().unwrap_or(METRICS[0]);
         m.put("div", &[("class", "form")], |m| {
             m.put("div", &[("class", "field")], |m| {
-                m.say("label", &[("class", "label"), ("for", "measured-metric")], "What");
+                m.say("label", &[("class", "label"), ("for", "measured-metric")], text::WHAT);
                 m.put("select", &[("class", "select"), ("id", "measured-metric"), ("data-field", "metric")], |m| {
                     for (id, _, name) in METRICS {
                         m.say("option", &[("value", id), ("selected", when(id == metric))], name);
@@ -36,9 +36,9 @@ pub(super) fn draw(scenario: &Scenario, view: &View, more: &str) -> String {
                 });
             });
             for (name, label, hint) in [
-                ("value", "Value", "12.5"),
-                ("source", "Who measured it", "name or address"),
-                ("note", "How", "10 runs, median, warm"),
+                ("value", text::VALUE, "12.5"),
+                ("source", text::WHO, text::WHO_HINT),
+                ("note", text::HOW, text::HOW_HINT),
             ] {
                 let id = ["measured-", name].concat();
                 m.put("div", &[("class", "field")], |m| {
@@ -62,7 +62,7 @@ pub(super) fn draw(scenario: &Scenario, view: &View, more: &str) -> String {
                 m.put("pre", &[("class", "code"), ("tabindex", "0")], |m| {
                     m.say("code", &[("id", "measured-row")], &row)
                 });
-                for (does, word) in [("copy", "Copy the row"), ("save", "Save as row.csv")] {
+                for (does, word) in [("copy", text::COPY), ("save", text::SAVE)] {
                     let attributes = [
                         ("class", "button"),
                         ("type", "button"),
@@ -82,12 +82,12 @@ pub(super) fn draw(scenario: &Scenario, view: &View, more: &str) -> String {
 fn row(scenario: &Scenario, view: &View, form: &Form, metric: &str, unit: &str) -> Result<String, String> {
     let text = form.get("value").trim();
     let value = text.parse::<f64>().ok().filter(|value| value.is_finite() && *value > 0.0);
-    let value = value.ok_or_else(|| ["“", text, "” is no number above 0"].concat())?;
+    let value = value.ok_or_else(|| desk::no_number(text))?;
     let DeviceRef::Known { id, .. } = &scenario.device else {
-        return Err("choose the Apple device it was measured on".to_owned());
+        return Err(text::NO_DEVICE.to_owned());
     };
-    let device = Catalog::get().device(id).ok_or("the device is not known here")?;
-    let pick = view.pick().ok_or("no cell is picked")?;
+    let device = Catalog::get().device(id).ok_or(text::UNKNOWN_DEVICE)?;
+    let pick = view.pick().ok_or(desk::NO_CELL)?;
     let runtime = match pick.variant.runtime {
         Runtime::CoreMl => "coreml",
         Runtime::LlamaCpp => "llama.cpp",

@@ -31,6 +31,7 @@ pub use stage::Drawn;
 use crate::{
     format::Package,
     report::inspection::{Inspection, Landing, ListingKind, PlanQuery, Query, Reply},
+    texts::desk,
 };
 
 use self::panel::Kept;
@@ -51,7 +52,7 @@ impl Desk {
 
     /// Answers a question; an error says what is not there.
     pub fn answer(&mut self, query: &Query) -> Result<Reply, String> {
-        let none = || "no plan was made yet".to_owned();
+        let none = || desk::NO_PLAN.to_owned();
         match query {
             Query::Plan(plan) => {
                 if let PlanQuery::Open(link) = plan {
@@ -64,7 +65,7 @@ impl Desk {
                 Ok(Reply::Rows(self.landing.as_mut().ok_or_else(none)?.rows(view, *from, *n)))
             }
             Query::Summary | Query::Rows { .. } | Query::Matches(_) | Query::Treemap { .. } | Query::Export(_) => {
-                let inspection = self.inspection.as_mut().ok_or_else(|| "no package is open".to_owned())?;
+                let inspection = self.inspection.as_mut().ok_or_else(|| desk::NO_PACKAGE.to_owned())?;
                 Ok(inspection.answer(query))
             }
         }

@@ -16,20 +16,22 @@ use crate::{
         words,
     },
     scenario::{DeviceRef, Pick, Scenario, Units, url},
+    texts::{names, pair as text},
     units::format::thousands,
 };
 
 /// Kinds of difference that are shown; the command-line tool lists every operation.
 const SHOWN: usize = 80;
+/// A text with one blank.
+type Say = fn(&str) -> String;
 /// Cells of a strip: narrower ones nobody would see.
 const CELLS: usize = 240;
 
 pub(super) fn draw(scenario: &Scenario, package: Option<&Package>, view: &View, more: &str) -> String {
     let form = Form::read(more);
     let mut m = Markup::new();
-    let note = "The picked cell against another device, system, choice of units or a pinned plan: which operations go elsewhere, and why.";
-    panel(&mut m, "pair-panel", "Two plans, operation by operation", note, |m| {
-        let Some(pick) = view.pick() else { return m.say("p", &[], "No cell is picked.") };
+    panel(&mut m, "pair-panel", text::TITLE, text::NOTE, |m| {
+        let Some(pick) = view.pick() else { return m.say("p", &[], text::NO_CELL) };
         let pins: Vec<(&str, Scenario)> = pins(&form, scenario);
         let against = against(&form, pick);
         asked(m, &form, scenario, &against, pick, &pins);
@@ -80,7 +82,7 @@ fn compared(
     let second = other.plan(&model(&other.scenario)?.model)?;
     let document = pair::pair(&first, &second);
     if document.functions.iter().all(|function| function.n_listed == 0) {
-        return Err("there are no operations to place in this kind of model".to_owned());
+        return Err(text::NO_OPERATIONS.to_owned());
     }
     Ok(document)
 }
@@ -107,13 +109,13 @@ fn asked(
     let other = other(scenario, pick, against).map_or_else(|_| scenario.clone(), |other| other.scenario);
     m.put("div", &[("class", "form")], |m| {
         if !pins.is_empty() {
-            select(m, "pin", "Against", |m| {
-                m.say("option", &[("value", "")], "what is chosen here");
+            select(m, "pin", text::AGAINST, |m| {
+                m.say("option", &[("value", "")], text::CHOSEN_HERE);
                 for (idx, (link, own)) in pins.iter().enumerate() {
                     let cell = own.pick.map_or_else(String::new, |pick| {
                         [", ", &pick.variant.label(), ", ", words::units(pick.units)].concat()
                     });
-                    let name = format!("Pinned plan {}: {}{cell}", idx + 1, device_name(&own.device));
+                    let name = text::pinned(&(idx + 1).to_string(), &device_name(&own.device), &cell);
                     m.say("option", &[("value", link), ("selected", when(*link == form.get("pin")))], &name);
                 }
             });
@@ -125,8 +127,8 @@ fn asked(
 }
 
 fn choices(m: &mut Markup, scenario: &Scenario, other: &Scenario, against: &Against<'_>) {
-    select(m, "device", "Device", |m| {
-        let own = ["the same: ", &device_name(&scenario.device)].concat();
+    select(m, "device", text::DEVICE, |m| {
+        let own = text::same_device(&device_name(&scenario.device));
         m.say("option", &[("value", "")], &own);
         for group in controls::devices() {
             m.put("optgroup", &[("label", group.title)], |m| {
@@ -137,13 +139,13 @@ fn choices(m: &mut Markup, scenario: &Scenario, other: &Scenario, against: &Agai
             });
         }
     });
-    select(m, "os", "System", |m| {
+    select(m, "os", text::SYSTEM, |m| {
         for (version, name) in controls::systems(&other.device) {
             let value = version.to_string();
             m.say("option", &[("value", &*value), ("selected", when(version == other.os))], &name);
         }
     });
-    select(m, "units", "Compute units", |m| {
+    select(m, "units", text::UNITS, |m| {
         for units in Units::EVERY {
             let attributes = [("value", units.id()), ("selected", when(units.id() == against.units))];
             m.say("option", &attributes, words::units(units));
@@ -161,16 +163,15 @@ fn select(m: &mut Markup, name: &'static str, label: &str, options: impl FnOnce(
 
 fn shown(m: &mut Markup, document: &PairDocument) {
     m.put("ol", &[("class", "reasons")], |m| {
-        for (word, side) in [("First plan: ", &document.first), ("Second plan: ", &document.second)] {
-            let loads = if side.loads { "" } else { "; this system is too old to load it" };
-            m.say("li", &[], &[word, &*name(side), loads].concat());
+        for (say, side) in [(text::first as Say, &document.first), (text::second, &document.second)] {
+            let loads = if side.loads { "" } else { text::TOO_OLD };
+            m.say("li", &[], &[&*say(&name(side)), loads].concat());
         }
     });
     for function in &document.functions {
         m.put("div", &[("class", "function")], |m| one(m, document, function));
     }
-    let note = "Predicted from the graph and public rules, not measured. Shares of cost are Core ML's own estimates.";
-    m.say("p", &[("class", "hint")], note);
+    m.say("p", &[("class", "hint")], text::PREDICTED);
 }
 
 fn name(side: &SidePair) -> String {
@@ -182,17 +183,18 @@ fn one(m: &mut Markup, document: &PairDocument, function: &FunctionPair) {
     m.put("h3", &[], |m| m.say("code", &[], &function.name));
     m.say("p", &[("class", "found-answer")], &[&*pair::said(function), "."].concat());
     strips(m, document, function);
-    let head = ["", "first plan", "second plan"].map(str::to_owned).to_vec();
+    let head = ["", text::FIRST_PLAN, text::SECOND_PLAN].map(str::to_owned).to_vec();
     let rows = pair::totals(function).into_iter().map(Vec::from).collect();
-    table(m, &Table { head, rows }, &["What both plans of ", &function.name, " come to"].concat());
+    table(m, &Table { head, rows }, &text::totals(&function.name));
     let groups = pair::alike(function);
     if groups.is_empty() {
-        return m.say("p", &[("class", "hint")], "Both plans say the same of every operation.");
+        return m.say("p", &[("class", "hint")], text::SAME);
     }
-    let head = ["operations", "first plan", "second plan", "cost", "why"].map(str::to_owned).to_vec();
+    let head =
+        [text::OPERATIONS, text::FIRST_PLAN, text::SECOND_PLAN, text::COST, text::WHY].map(str::to_owned).to_vec();
     let unit = |own: &pair::OpSide| {
         let could: Vec<&str> = own.eligible.iter().copied().map(unit_name).collect();
-        format!("{}, of {}", unit_name(own.predicted), could.join(", "))
+        text::of_units(unit_name(own.predicted), &could.join(", "))
     };
     let row = |own: &pair::Alike<'_>| {
         let example = if own.n_ops == 1 { &own.op.output } else { &own.op.op };
@@ -207,10 +209,10 @@ fn one(m: &mut Markup, document: &PairDocument, function: &FunctionPair) {
         ]
     };
     let rows = groups.iter().take(SHOWN).map(row).collect();
-    let label = ["What differs in ", &function.name].concat();
+    let label = text::differences(&function.name);
     table(m, &Table { head, rows }, &label);
     if groups.len() > SHOWN {
-        let more = format!("And {} more kinds; `planner place --against` lists every operation.", groups.len() - SHOWN);
+        let more = text::more_kinds(&(groups.len() - SHOWN).to_string());
         m.say("p", &[("class", "hint")], &more);
     }
 }
@@ -229,12 +231,11 @@ fn strips(m: &mut Markup, document: &PairDocument, function: &FunctionPair) {
             *cell = "series-2";
         }
     }
-    let label = format!(
-        "Units along the graph, operation above operation, layers that repeat once. First: {}, {} segments. Second: {}, {} segments. Between them: where the unit differs.",
-        name(&document.first),
-        function.first.n_segments,
-        name(&document.second),
-        function.second.n_segments
+    let label = text::strips(
+        &name(&document.first),
+        &function.first.n_segments.to_string(),
+        &name(&document.second),
+        &function.second.n_segments.to_string(),
     );
     let view_box = ["0 0 ", &n_cells.to_string(), " 11"].concat();
     let svg = [
@@ -264,10 +265,10 @@ fn strips(m: &mut Markup, document: &PairDocument, function: &FunctionPair) {
     });
     m.put("ul", &[("class", "legend")], |m| {
         for (ink, name) in [
-            ("unit-ne", "Neural Engine"),
-            ("unit-gpu", "GPU"),
-            ("unit-cpu", "CPU"),
-            ("series-2", "another unit in the second plan"),
+            ("unit-ne", names::ANE),
+            ("unit-gpu", names::GPU),
+            ("unit-cpu", names::CPU),
+            ("series-2", text::OTHER_UNIT),
         ] {
             m.put("li", &[], |m| {
                 m.say("span", &[("class", &["swatch ", ink].concat())], "");
@@ -306,14 +307,14 @@ fn cells(segments: &[SegmentPlace], n_listed: usize) -> Vec<&'static str> {
 fn device_name(device: &DeviceRef) -> String {
     match device {
         DeviceRef::Known { id, .. } => Catalog::get().device(id).map_or(id, |row| &row.name).clone(),
-        DeviceRef::Custom(_) => "a custom device".to_owned(),
+        DeviceRef::Custom(_) => text::CUSTOM.to_owned(),
     }
 }
 
 fn unit_name(unit: &str) -> &'static str {
     match unit {
-        "ane" => "Neural Engine",
-        "gpu" => "GPU",
-        _ => "CPU",
+        "ane" => names::ANE,
+        "gpu" => names::GPU,
+        _ => names::CPU,
     }
 }

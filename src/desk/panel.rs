@@ -14,6 +14,7 @@ use crate::{
         view::{FigureKey, View},
     },
     scenario::{Scenario, url},
+    texts::desk as text,
     variant::Variant,
 };
 
@@ -65,7 +66,7 @@ pub(super) fn draw(
         _ => {}
     }
     if let Some(id) = name.strip_prefix("why:word:") {
-        return words::one(id).ok_or_else(|| ["there is no term called ", id].concat());
+        return words::one(id).ok_or_else(|| text::no_term(id));
     }
     if kept.as_ref().is_none_or(|kept| kept.link != asked.link) {
         *kept = None;
@@ -94,7 +95,7 @@ pub(super) fn draw(
         "evidence" => evidence::draw(scenario, package, view, &asked.more),
         "lesson" => lesson::draw(scenario, n_params(scenario, package), view, details, &asked.more),
         "why" if of.starts_with("quality:") => {
-            let variant = of.strip_prefix("quality:").and_then(Variant::from_id).ok_or("there is no such variant")?;
+            let variant = of.strip_prefix("quality:").and_then(Variant::from_id).ok_or(text::NO_VARIANT)?;
             quality::sheet(&variant, answer::choose(scenario, package).ok().and_then(|chosen| chosen.preset))
         }
         "why" => {
@@ -102,19 +103,15 @@ pub(super) fn draw(
             let why = key.zip(view.picked).and_then(|(key, picked)| page::why(scenario, package, picked, key));
             why.as_ref().map(markup::sheet).unwrap_or_default()
         }
-        other => return Err(["there is no panel called ", other].concat()),
+        other => return Err(text::no_panel(other)),
     })
 }
 
 fn variants(details: &Details, asked: &Asked) -> String {
     let shown = |row: &SeriesRow| asked.everything || row.keeps_quality || row.is_picked;
     let chart = drawings::variants(details, shown, asked.width);
-    let note = if details.writes_tokens {
-        "At the compute units of the picked cell. Larger bundles read more bytes for each token."
-    } else {
-        "At the compute units of the picked cell."
-    };
-    markup::pictured("variants", "Size and speed of the variants", note, &chart)
+    let note = if details.writes_tokens { text::VARIANTS_NOTE_TOKENS } else { text::VARIANTS_NOTE };
+    markup::pictured("variants", text::VARIANTS, note, &chart)
 }
 
 /// Decode speed over the context, for the picked variant; nothing for models without one.
@@ -124,7 +121,7 @@ fn context(scenario: &Scenario, view: &View, width: u32) -> String {
     }
     let Some(lines) = page::over_context(scenario, view.picked_variant) else { return String::new() };
     let chart = drawings::context(&lines, scenario.context, width);
-    markup::pictured("context", "Decode speed over context", &view.picked_name, &chart)
+    markup::pictured("context", text::CONTEXT, &view.picked_name, &chart)
 }
 
 fn n_params(scenario: &Scenario, package: Option<&Package>) -> f64 {

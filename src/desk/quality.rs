@@ -8,29 +8,27 @@ use crate::{
         quality::{Published, pairs, quality},
         words,
     },
+    texts::quality as text,
     variant::Variant,
 };
-
-const CAVEAT: &str = "Quality is not predicted. These are other people's figures for other models, some of them much older or \
-                      smaller than yours; small models lose more. Measure your own model on your own data.";
 
 /// The sheet of a variant.
 pub(super) fn sheet(variant: &Variant, preset: Option<&Preset>) -> String {
     let arch = preset.map(|preset| &preset.arch);
     let published = quality(&pairs(published_quality()), variant, arch).published;
-    sheet_of(&["Quality of ", &variant.label()].concat(), |m| {
+    sheet_of(&text::title(&variant.label()), |m| {
         if let Effect::Published(own, is_same_group) = Effect::of(variant, arch) {
             m.say("p", &[("class", "sheet-value")], &words::effect(own, is_same_group));
         }
-        m.say("h3", &[], "What is published");
+        m.say("h3", &[], text::PUBLISHED);
         m.put(
             "div",
-            &[("class", "scroller"), ("tabindex", "0"), ("role", "region"), ("aria-label", "Published pairs")],
+            &[("class", "scroller"), ("tabindex", "0"), ("role", "region"), ("aria-label", text::PAIRS)],
             |m| {
                 table(m, &published);
             },
         );
-        m.say("p", &[("class", "sheet-caveat")], CAVEAT);
+        m.say("p", &[("class", "sheet-caveat")], text::CAVEAT);
     })
 }
 
@@ -38,8 +36,8 @@ fn table(m: &mut Markup, published: &[Published]) {
     m.put("table", &[("class", "listing")], |m| {
         m.put("thead", &[], |m| {
             m.put("tr", &[], |m| {
-                m.say("th", &[("scope", "col")], "Model and measure");
-                for name in ["plain", "compressed", "change"] {
+                m.say("th", &[("scope", "col")], text::HEAD_WHAT);
+                for name in [text::HEAD_PLAIN, text::HEAD_COMPRESSED, text::HEAD_CHANGE] {
                     m.say("th", &[("scope", "col"), ("class", "num")], name);
                 }
             });
@@ -50,16 +48,16 @@ fn table(m: &mut Markup, published: &[Published]) {
 
 fn row(m: &mut Markup, own: &Published) {
     let group = match (own.same_group, own.group.as_str()) {
-        (true, _) => "the same group".to_owned(),
-        (false, "tensor") => "one group for the tensor".to_owned(),
-        (false, "channel") => "a group a channel".to_owned(),
-        (false, other) => ["group ", other].concat(),
+        (true, _) => text::SAME_GROUP.to_owned(),
+        (false, "tensor") => text::ONE_GROUP.to_owned(),
+        (false, "channel") => text::CHANNEL_GROUP.to_owned(),
+        (false, other) => text::group(other),
     };
-    let training = if own.training == "none" { "no training" } else { &own.training };
+    let training = if own.training == "none" { text::NO_TRAINING } else { &own.training };
     m.put("tr", &[], |m| {
         m.put("th", &[("scope", "row")], |m| {
             m.text(&own.model);
-            let about = [&own.measure, "; ", &group, "; ", training, "; ", &own.source, ", row ", &own.row].concat();
+            let about = text::about(&own.measure, &group, training, &own.source, &own.row);
             m.text(" ");
             m.say("span", &[("class", "source-note")], &about);
         });

@@ -13,6 +13,7 @@ use crate::{
     placement::{Plan, Prepared, Terms},
     report::{answer, view::View},
     scenario::Scenario,
+    texts::{desk::NO_CELL, roofline as text},
     units::{
         Quantity, Seconds,
         format::{number, seconds},
@@ -24,16 +25,12 @@ use crate::{
 type TimePart = (&'static str, fn(&Terms) -> f64, &'static str);
 
 const PARTS: [TimePart; 6] = [
-    ("reading weights", |terms| terms.weights, "Fewer bits for each weight, or a device with more memory bandwidth."),
-    ("reading the KV cache", |terms| terms.cache, "A shorter context, or a model with fewer key-value heads."),
-    ("activations", |terms| terms.activations, "Smaller inputs, or a chip that keeps more of them on itself."),
-    (
-        "arithmetic",
-        |terms| terms.compute,
-        "A faster unit, 8-bit activations where the chip speeds them up, or less work: a shorter prompt, a smaller image.",
-    ),
-    ("fixed costs", |terms| terms.fixed, "Fewer and larger operations: fused ones, or a bigger batch."),
-    ("changes of unit", |terms| terms.hops, "Operations that stay on one unit: see “Where it runs”."),
+    (text::WEIGHTS, |terms| terms.weights, text::WEIGHTS_MOVE),
+    (text::CACHE, |terms| terms.cache, text::CACHE_MOVE),
+    (text::ACTIVATIONS, |terms| terms.activations, text::ACTIVATIONS_MOVE),
+    (text::ARITHMETIC, |terms| terms.compute, text::ARITHMETIC_MOVE),
+    (text::FIXED, |terms| terms.fixed, text::FIXED_MOVE),
+    (text::HOPS, |terms| terms.hops, text::HOPS_MOVE),
 ];
 
 pub(super) fn draw(scenario: &Scenario, package: Option<&Package>, view: &View, width: u32) -> Result<String, String> {
@@ -41,19 +38,19 @@ pub(super) fn draw(scenario: &Scenario, package: Option<&Package>, view: &View, 
     let chosen = answer::choose(scenario, package).map_err(say)?;
     let machine = answer::machine(scenario).map_err(say)?;
     let subject = Subject::new(&chosen.model, &machine, scenario.entitled);
-    let pick = view.pick().ok_or("no cell is picked")?;
+    let pick = view.pick().ok_or(NO_CELL)?;
     let stored = Storage::of(&chosen.model).store(&pick.variant);
     let plans = subject.estimate(&pick.variant, &stored, pick.units).plans;
     if plans.is_empty() {
         return Ok(String::new());
     }
     let mut m = Markup::new();
-    panel(&mut m, "roofline-panel", "What binds", &view.picked_name, |m| {
+    panel(&mut m, "roofline-panel", text::TITLE, &view.picked_name, |m| {
         for (idx, (function, plan)) in subject.functions().iter().zip(&plans).enumerate() {
             m.put("h3", &[], |m| {
                 m.say("code", &[], &function.function.name);
                 m.text(" ");
-                m.say("span", &[("class", "unit")], &[&*seconds(plan.time.value), " a call"].concat());
+                m.say("span", &[("class", "unit")], &text::a_call(&seconds(plan.time.value)));
             });
             bound(m, &function.function.name, plan);
             let unit = main_unit(plan);
@@ -86,15 +83,15 @@ fn bound(m: &mut Markup, name: &str, plan: &Plan) {
     let largest = PARTS.iter().max_by(|a, b| share(a.1).total_cmp(&share(b.1)));
     if let Some((part, of, moves)) = largest {
         let percent = format!("{:.0} %", share(*of) * 100.0);
-        m.say("p", &[("class", "found-answer")], &["Bound by ", part, ": ", &percent, " of the likely time."].concat());
-        m.say("p", &[("class", "hint")], &["What would move it: ", moves].concat());
+        m.say("p", &[("class", "found-answer")], &text::bound_by(part, &percent));
+        m.say("p", &[("class", "hint")], &text::would_move(moves));
     }
     let rows = PARTS.iter().filter(|(_, of, _)| of(&plan.terms) > 0.0).map(|(part, of, _)| {
         vec![(*part).to_owned(), seconds(Seconds::of(of(&plan.terms))), format!("{:.1} %", share(*of) * 100.0)]
     });
-    let head = ["part", "likely time", "share"].map(str::to_owned).to_vec();
+    let head = [text::HEAD_PART, text::HEAD_TIME, text::HEAD_SHARE].map(str::to_owned).to_vec();
     let table = crate::chart::Table { head, rows: rows.collect() };
-    crate::markup::table(m, &table, &["What the time of ", name, " is made of"].concat());
+    crate::markup::table(m, &table, &text::made_of(name));
 }
 
 /// Operations of one kind together.
@@ -158,8 +155,8 @@ fn roof(
         name,
         ink,
         look: Look::default(),
-        x: one(intensity, format!("{} FLOP a byte", number(intensity))),
-        y: one(attainable(intensity) / 1e12, format!("at most {} TFLOPS{more}", number(attainable(intensity) / 1e12))),
+        x: one(intensity, text::intensity(&number(intensity))),
+        y: one(attainable(intensity) / 1e12, text::at_most(&number(attainable(intensity) / 1e12), more)),
     };
     let ink = match unit {
         Unit::Ane => Ink::NeuralEngine,
@@ -171,20 +168,20 @@ fn roof(
     let highest = kinds.iter().map(|kind| kind.flops / kind.bytes).fold(ridge, f64::max) * 2.0;
     let mut dots: Vec<Dot> = [lowest, ridge, highest]
         .into_iter()
-        .zip(["the roof of memory", "where the roofs meet", "the roof of arithmetic"])
+        .zip([text::ROOF_MEMORY, text::ROOFS_MEET, text::ROOF_ARITHMETIC])
         .map(|(at, name)| dot(name.to_owned(), Ink::Plain, at, ""))
         .collect();
     for kind in &kinds {
         let at = kind.flops / kind.bytes;
-        let bound = if at < ridge { ", held by memory" } else { ", held by arithmetic" };
-        let share = format!("{bound}; {} GFLOP a call", number(kind.flops / 1e9));
+        let held = if at < ridge { text::held_by_memory } else { text::held_by_arithmetic };
+        let share = held(&number(kind.flops / 1e9));
         dots.push(dot(kind.name.clone(), ink, at, &share));
     }
     let tick = |value: f64| number(value);
     let data = Scatter {
-        subject: "operations".to_owned(),
-        x: Measure { name: "FLOP for each byte moved".to_owned(), scale: Scale::Log, unit: 1.0, tick },
-        y: Measure { name: "attainable, TFLOPS".to_owned(), scale: Scale::Log, unit: 1.0, tick },
+        subject: text::OPERATIONS.to_owned(),
+        x: Measure { name: text::INTENSITY_AXIS.to_owned(), scale: Scale::Log, unit: 1.0, tick },
+        y: Measure { name: text::RATE_AXIS.to_owned(), scale: Scale::Log, unit: 1.0, tick },
         dots,
         guide: Guide::Through(vec![0, 1, 2]),
         x_limits: Vec::new(),
@@ -192,13 +189,8 @@ fn roof(
     };
     let frame = Frame {
         id: ["roofline-", &idx.to_string()].concat(),
-        title: ["Roofline of ", &function.function.name, " on the ", unit.name()].concat(),
-        description: format!(
-            "Sustained roofs of the {}: {} TFLOPS, and {} GB/s of weights. Kinds of operations left of the meeting point wait for memory.",
-            unit.name(),
-            number(peak / 1e12),
-            number(bandwidth / 1e9)
-        ),
+        title: text::picture(&function.function.name, unit.name()),
+        description: text::picture_note(unit.name(), &number(peak / 1e12), &number(bandwidth / 1e9)),
         width,
     };
     figure(m, &frame.id.clone(), &scatter(&frame, &data));

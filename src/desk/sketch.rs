@@ -6,6 +6,7 @@
 use crate::{
     markup::Markup,
     report::inspection::{Sketch, SketchNode},
+    texts::{names, sketch as text},
 };
 
 // Width of a node, distance of two columns, height of a node and distance of two rows, in the picture's own units.
@@ -16,7 +17,7 @@ const ROW: i32 = 46;
 /// Letters of an operation's kind that fit into a node.
 const LETTERS: usize = 18;
 const STEPS: [(i8, &str); 5] =
-    [(-2, "two steps up"), (-1, "one step up"), (0, "this operation"), (1, "one step down"), (2, "two steps down")];
+    [(-2, text::TWO_UP), (-1, text::ONE_UP), (0, text::HERE), (1, text::ONE_DOWN), (2, text::TWO_DOWN)];
 
 /// Draws the picture; nothing for an operation that stands alone.
 pub(super) fn draw(m: &mut Markup, sketch: &Sketch, title: &str) {
@@ -28,13 +29,14 @@ pub(super) fn draw(m: &mut Markup, sketch: &Sketch, title: &str) {
     let first = places.iter().map(|(x, _)| *x).min().unwrap_or(0);
     let last = places.iter().map(|(x, _)| x + NODE).max().unwrap_or(NODE);
     let n_crossing = sketch.edges.iter().filter(|edge| edge.crosses).count();
-    let said = format!(
-        "{} operations within two steps of {title}; {n_crossing} of {} edges change the unit. The lists below say the same.",
-        sketch.nodes.len() - 1,
-        sketch.edges.len()
+    let said = text::said(
+        &(sketch.nodes.len() - 1).to_string(),
+        title,
+        &n_crossing.to_string(),
+        &sketch.edges.len().to_string(),
     );
     let view_box = format!("{} 0 {} {}", first - 4, last - first + 8, lowest + 24);
-    let name = ["Around ", title].concat();
+    let name = text::title(title);
     let attributes = [
         ("class", "sketch"),
         ("viewBox", &*view_box),
@@ -67,20 +69,20 @@ pub(super) fn draw(m: &mut Markup, sketch: &Sketch, title: &str) {
             }
             for (step, n_more) in &sketch.more {
                 let x = (i32::from(*step) * COLUMN + NODE / 2).to_string();
-                let text = format!("and {n_more} more");
+                let text = text::more(&n_more.to_string());
                 let at = [("class", "more"), ("x", &*x), ("y", &*(lowest + 16).to_string()), ("text-anchor", "middle")];
                 m.say("text", &at, &text);
             }
         });
     });
     m.put("ul", &[("class", "legend")], |m| {
-        for (ink, name) in [("unit-ne", "Neural Engine"), ("unit-gpu", "GPU"), ("unit-cpu", "CPU")] {
+        for (ink, name) in [("unit-ne", names::ANE), ("unit-gpu", names::GPU), ("unit-cpu", names::CPU)] {
             m.put("li", &[], |m| {
                 m.say("span", &[("class", &["swatch ", ink].concat())], "");
                 m.text(name);
             });
         }
-        m.say("li", &[], "dashed: from one unit to another");
+        m.say("li", &[], text::DASHED);
     });
 }
 
@@ -102,12 +104,12 @@ fn places(nodes: &[SketchNode]) -> Vec<(i32, i32)> {
 
 fn mark(m: &mut Markup, node: &SketchNode, x: i32, y: i32) {
     let (unit, unit_name) = match node.unit.as_str() {
-        "ane" => ("ne", "Neural Engine"),
-        "gpu" => ("gpu", "GPU"),
-        _ => ("cpu", "CPU"),
+        "ane" => ("ne", names::ANE),
+        "gpu" => ("gpu", names::GPU),
+        _ => ("cpu", names::CPU),
     };
     let step = STEPS.iter().find(|(step, _)| *step == node.step).map_or("", |(_, name)| name);
-    let label = [&*node.name, " on ", unit_name, ", ", step].concat();
+    let label = text::node(&node.name, unit_name, step);
     let class = if node.step == 0 { "tile node here" } else { "tile node" };
     let own = [
         ("class", class),

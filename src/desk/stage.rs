@@ -13,6 +13,7 @@ use crate::{
         File, Heat, KindCount, Landed, LandedFunction, ListingHead, Near, Picture, PlanReply, Recipe, Reply, Rows,
         SplitBy, Summary, Tried,
     },
+    texts::{figure::AS_TABLE, names, stage as text},
 };
 
 /// Kinds of operations that are shown at once; the rest is in the listing.
@@ -20,8 +21,9 @@ const KINDS: usize = 12;
 /// Most stretches of a strip that are drawn; thinner ones nobody could press.
 const STRETCHES: usize = 400;
 /// What can make a part of the picture of bytes, in the order of [`SplitBy::ALL`].
-const SPLITS: [&str; 3] = ["By layer", "By role", "By encoding"];
-const UNITS: [(&str, &str); 4] = [("", "All"), ("unit:ane", "Neural Engine"), ("unit:gpu", "GPU"), ("unit:cpu", "CPU")];
+const SPLITS: [&str; 3] = [text::BY_LAYER, text::BY_ROLE, text::BY_ENCODING];
+const UNITS: [(&str, &str); 4] =
+    [("", text::ALL_UNITS), ("unit:ane", names::ANE), ("unit:gpu", names::GPU), ("unit:cpu", names::CPU)];
 
 /// An answer as the page takes it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -94,7 +96,7 @@ fn package(summary: &Summary) -> String {
             m.say("h2", &[], &summary.name);
             m.say("p", &[("class", "panel-note")], &summary.line);
         });
-        m.put("div", &[("class", "panel-tools")], |m| button(m, "button", "Save as JSON", "data-save", "json"));
+        m.put("div", &[("class", "panel-tools")], |m| button(m, "button", text::SAVE_JSON, "data-save", "json"));
     });
     m.put("dl", &[("class", "facts")], |m| {
         for fact in &summary.facts {
@@ -110,11 +112,11 @@ fn package(summary: &Summary) -> String {
             m.put("ul", &[], |m| summary.warnings.iter().for_each(|warning| m.say("li", &[], warning)));
         });
     }
-    m.say("h3", &[], "Where the bytes are");
+    m.say("h3", &[], text::BYTES);
     part(&mut m, "div", "", "picture");
     m.put("div", &[("class", "package-pair")], |m| {
         m.put("div", &[], |m| {
-            m.say("h3", &[], "Operations by kind");
+            m.say("h3", &[], text::KINDS);
             match summary.kinds.as_slice() {
                 [] => {
                     let head = summary.listings.get(1);
@@ -124,16 +126,16 @@ fn package(summary: &Summary) -> String {
             }
         });
         m.put("div", &[], |m| {
-            m.say("h3", &[], "Interface");
+            m.say("h3", &[], text::INTERFACE);
             match summary.interface.rows.is_empty() {
-                true => m.say("p", &[("class", "hint")], "The specification declares no inputs and no outputs."),
-                false => crate::markup::table(m, &summary.interface, "Interface"),
+                true => m.say("p", &[("class", "hint")], text::NO_INTERFACE),
+                false => crate::markup::table(m, &summary.interface, text::INTERFACE),
             }
         });
     });
-    m.say("h3", &[], "Everything in it");
+    m.say("h3", &[], text::EVERYTHING);
     m.put("div", &[("class", "rows-tools")], |m| {
-        m.put("div", &[("class", "quick"), ("role", "group"), ("aria-label", "What is listed")], |m| {
+        m.put("div", &[("class", "quick"), ("role", "group"), ("aria-label", text::LISTINGS)], |m| {
             for (idx, head) in summary.listings.iter().enumerate() {
                 m.put("button", &[("type", "button"), ("class", "button"), ("data-list", &idx.to_string())], |m| {
                     m.text(&head.title);
@@ -141,8 +143,8 @@ fn package(summary: &Summary) -> String {
                 });
             }
         });
-        search(m, "Search the package", "Search names, kinds and encodings");
-        button(m, "button", "Save as CSV", "data-save", "csv");
+        search(m, text::SEARCH, text::SEARCH_HINT);
+        button(m, "button", text::SAVE_CSV, "data-save", "csv");
     });
     part(&mut m, "div", "", "rows");
     m.done()
@@ -164,7 +166,7 @@ fn bars(m: &mut Markup, kinds: &[KindCount]) {
 
 fn picture(drawn: &Picture, by: Option<SplitBy>) -> String {
     let mut m = Markup::new();
-    m.put("div", &[("class", "quick"), ("role", "group"), ("aria-label", "What makes a part")], |m| {
+    m.put("div", &[("class", "quick"), ("role", "group"), ("aria-label", text::SPLIT)], |m| {
         for (idx, (split, name)) in SplitBy::ALL.into_iter().zip(SPLITS).enumerate() {
             let pressed = if by == Some(split) { "true" } else { "false" };
             let does =
@@ -173,7 +175,7 @@ fn picture(drawn: &Picture, by: Option<SplitBy>) -> String {
         }
     });
     m.put("figure", &[("class", "chart-figure")], |m| {
-        m.put("nav", &[("class", "trail"), ("aria-label", "Part of the package")], |m| {
+        m.put("nav", &[("class", "trail"), ("aria-label", text::TRAIL)], |m| {
             for (idx, (name, at)) in drawn.trail.iter().enumerate() {
                 match idx + 1 == drawn.trail.len() {
                     true => m.say("b", &[], name),
@@ -182,8 +184,7 @@ fn picture(drawn: &Picture, by: Option<SplitBy>) -> String {
             }
         });
         m.put("div", &[("class", "chart-stage")], |m| m.drawn(&drawn.svg));
-        let how = "Point at a part, or tab to it, to read its size; press it to look inside";
-        m.say("p", &[("class", "chart-readout"), ("data-part", "readout")], how);
+        m.say("p", &[("class", "chart-readout"), ("data-part", "readout")], text::BYTES_READOUT);
         m.put("ul", &[("class", "legend")], |m| {
             for (ink, name) in &drawn.keys {
                 m.put("li", &[], |m| {
@@ -193,8 +194,8 @@ fn picture(drawn: &Picture, by: Option<SplitBy>) -> String {
             }
         });
         m.put("details", &[("class", "data")], |m| {
-            m.say("summary", &[], "Show as a table");
-            crate::markup::table(m, &drawn.table, "Where the bytes are");
+            m.say("summary", &[], AS_TABLE);
+            crate::markup::table(m, &drawn.table, text::BYTES);
         });
     });
     m.done()
@@ -204,39 +205,32 @@ fn plan(landed: &Landed) -> String {
     let mut m = Markup::new();
     m.say("p", &[("class", "hint")], &landed.line);
     if !landed.loads {
-        let text = "This system is too old to load the model: the plan is what a newer one would do.";
-        m.say("p", &[("class", "notice")], text);
+        m.say("p", &[("class", "notice")], text::TOO_OLD);
     }
     if landed.functions.is_empty() {
-        m.say("p", &[("class", "hint")], "This model has no operations to place.");
+        m.say("p", &[("class", "hint")], text::NO_OPERATIONS);
         return m.done();
     }
     if landed.functions.len() > 1 {
-        m.put("div", &[("class", "quick"), ("role", "group"), ("aria-label", "Function")], |m| {
+        m.put("div", &[("class", "quick"), ("role", "group"), ("aria-label", text::FUNCTION)], |m| {
             for (idx, function) in landed.functions.iter().enumerate() {
                 button(m, "button", &function.name, "data-list", &idx.to_string());
             }
         });
     }
-    let lane = [
-        ("class", "lane"),
-        ("role", "group"),
-        ("aria-label", "Runs of operations on one unit"),
-        ("data-part", "strip"),
-    ];
+    let lane = [("class", "lane"), ("role", "group"), ("aria-label", text::RUNS), ("data-part", "strip")];
     m.say("div", &lane, "");
-    let how = "Point at a stretch, or tab to it; press it to see its operations";
-    m.say("p", &[("class", "chart-readout"), ("data-part", "readout")], how);
+    m.say("p", &[("class", "chart-readout"), ("data-part", "readout")], text::RUNS_READOUT);
     m.put("div", &[("class", "rows-tools")], |m| {
-        m.put("div", &[("class", "quick"), ("role", "group"), ("aria-label", "Unit")], |m| {
+        m.put("div", &[("class", "quick"), ("role", "group"), ("aria-label", text::UNIT)], |m| {
             UNITS.iter().for_each(|(value, name)| button(m, "button", name, "data-unit-of", value));
         });
-        search(m, "Search the operations", "Search names, kinds and reasons");
+        search(m, text::SEARCH_OPS, text::SEARCH_OPS_HINT);
         let number = [
             ("type", "number"),
             ("class", "input"),
-            ("placeholder", "no."),
-            ("aria-label", "Look around the operation of this number"),
+            ("placeholder", text::NUMBER),
+            ("aria-label", text::NUMBER_LABEL),
             ("min", "1"),
             ("autocomplete", "off"),
             ("data-part", "number"),
@@ -246,12 +240,12 @@ fn plan(landed: &Landed) -> String {
     part(&mut m, "div", "", "rows");
     m.say("div", &[("class", "near"), ("aria-live", "polite"), ("data-part", "near")], "");
     if !landed.recipes.is_empty() {
-        m.say("h3", &[], "What to do about it");
+        m.say("h3", &[], text::TO_DO);
         landed.recipes.iter().enumerate().for_each(|(idx, own)| recipe(&mut m, idx, own));
     }
-    m.say("h3", &[], "Other devices");
+    m.say("h3", &[], text::OTHER_DEVICES);
     m.put("div", &[("aria-live", "polite"), ("data-part", "heat")], |m| {
-        button(m, "button", "The same model on every chip", "data-every", "");
+        button(m, "button", text::EVERY_CHIP, "data-every", "");
     });
     m.done()
 }
@@ -300,9 +294,9 @@ fn recipe(m: &mut Markup, idx: usize, recipe: &Recipe) {
         m.put("pre", &[("class", "code"), ("tabindex", "0")], |m| m.say("code", &[("id", &code)], &recipe.code));
         m.put("div", &[("class", "quick")], |m| {
             let copy = [("type", "button"), ("class", "button"), ("data-press", "copy"), ("data-of", &*code)];
-            m.say("button", &copy, "Copy");
+            m.say("button", &copy, text::COPY);
             if recipe.can_try {
-                button(m, "button", "What would it change?", "data-try", &recipe.id);
+                button(m, "button", text::TRY, "data-try", &recipe.id);
             }
         });
         m.say("div", &[("aria-live", "polite")], "");
@@ -320,7 +314,7 @@ fn around(near: &Near) -> String {
     m.say("p", &[("class", "hint")], &near.line);
     m.put("ul", &[("class", "reasons")], |m| near.reasons.iter().for_each(|reason| m.say("li", &[], reason)));
     sketch::draw(&mut m, &near.sketch, &near.title);
-    for (title, rows) in [("Reads from", &near.reads), ("Read by", &near.read_by)] {
+    for (title, rows) in [(text::READS, &near.reads), (text::READ_BY, &near.read_by)] {
         m.put("div", &[("class", "neighbour")], |m| {
             m.say("h4", &[], title);
             m.put("ul", &[("class", "neighbours")], |m| {
@@ -328,7 +322,7 @@ fn around(near: &Near) -> String {
                     m.put("li", &[], |m| button(m, "linklike", name, "data-row", &row.to_string()));
                 }
                 if rows.is_empty() {
-                    m.say("li", &[("class", "hint")], "nothing in this function");
+                    m.say("li", &[("class", "hint")], text::NOTHING);
                 }
             });
         });
@@ -350,15 +344,13 @@ fn what_changes(tried: &Result<Tried, String>) -> String {
 
 fn every_chip(heat: &Heat) -> String {
     let mut m = Markup::new();
-    let words = "Speed, and how much of Core ML's own cost is on the Neural Engine. Predicted, not measured.";
-    m.say("p", &[("class", "hint")], words);
-    let region =
-        [("class", "scroller"), ("tabindex", "0"), ("role", "region"), ("aria-label", "The model on every chip")];
+    m.say("p", &[("class", "hint")], text::HEAT_NOTE);
+    let region = [("class", "scroller"), ("tabindex", "0"), ("role", "region"), ("aria-label", text::HEAT)];
     m.put("div", &region, |m| {
         m.put("table", &[("class", "listing heats")], |m| {
             m.put("thead", &[], |m| {
                 m.put("tr", &[], |m| {
-                    m.say("th", &[("scope", "col")], "chip, system");
+                    m.say("th", &[("scope", "col")], text::HEAT_HEAD);
                     heat.head.iter().for_each(|units| m.say("th", &[("scope", "col")], units));
                 });
             });

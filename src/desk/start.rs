@@ -9,6 +9,7 @@ use crate::{
         start::{Loading, Start, Time},
         words,
     },
+    texts::start as text,
     units::{Basis, Figure, Quantity, Seconds, format::seconds},
 };
 
@@ -16,25 +17,18 @@ const INKS: [Ink; 3] = [Ink::Series1, Ink::Series2, Ink::Series3];
 
 pub(super) fn draw(details: &Details, width: u32) -> String {
     let start = &details.start;
-    let groups = [
-        ("The first start after an installation", "loading, with the compilation for this device", start.first_load),
-        ("Every later start", "loading", start.load),
-    ];
+    let groups =
+        [(text::FIRST_START, text::FIRST_LOADING, start.first_load), (text::LATER_START, text::LOADING, start.load)];
     let said = groups.map(|(name, _, load)| sentence(name, load, start));
     let data = Steps {
-        subject: "step".to_owned(),
-        measure: Measure { name: "seconds".to_owned(), scale: Scale::Linear, unit: 1.0, tick },
+        subject: text::STEP.to_owned(),
+        measure: Measure { name: text::SECONDS.to_owned(), scale: Scale::Linear, unit: 1.0, tick },
         groups: groups.map(|(name, step, load)| group(name, step, load, start)).into(),
-        missing: "no data: how long this takes is unknown".to_owned(),
+        missing: text::UNKNOWN_STEP.to_owned(),
     };
-    let frame = Frame {
-        id: "start".to_owned(),
-        title: "What a start is made of".to_owned(),
-        description: said.join(" "),
-        width,
-    };
+    let frame = Frame { id: "start".to_owned(), title: text::PICTURE.to_owned(), description: said.join(" "), width };
     let mut m = Markup::new();
-    panel(&mut m, "start-panel", "A start, step by step", &details.picked_name, |m| {
+    panel(&mut m, "start-panel", text::TITLE, &details.picked_name, |m| {
         for text in &said {
             m.say("p", &[], text);
         }
@@ -53,7 +47,7 @@ fn span((value, low, high): Time) -> Span {
 
 fn range((value, low, high): Time) -> String {
     let figure = Figure::range(Seconds::of(value), Seconds::of(low), Seconds::of(high), Basis::Derived);
-    ["about ", &seconds(Seconds::of(value)), " (", &words::time_range(&figure), ")"].concat()
+    text::about(&seconds(Seconds::of(value)), &words::time_range(&figure))
 }
 
 fn group(name: &str, step: &str, load: Option<Loading>, start: &Start) -> StepGroup {
@@ -69,38 +63,25 @@ fn group(name: &str, step: &str, load: Option<Loading>, start: &Start) -> StepGr
 /// When the first answer is there.
 fn sentence(name: &str, load: Option<Loading>, start: &Start) -> String {
     let first = start.then.first().map(|(_, time)| time);
-    let what = if start.then.len() > 1 { "the first token" } else { "the first result" };
+    let what = if start.then.len() > 1 { text::FIRST_TOKEN } else { text::FIRST_RESULT };
     match (load, first) {
         (Some(load), Some(Ok(first))) => {
             let (a, b) = (load.time, first);
             let sum = (a.0 + b.0, a.1 + b.1, a.2 + b.2);
-            [name, ": ", what, " after ", &range(sum), "."].concat()
+            text::after(name, what, &range(sum))
         }
-        (None, Some(Ok(first))) => {
-            [name, ": ", what, " ", &range(*first), " after a load that takes an unknown time."].concat()
-        }
-        (_, Some(Err(why))) => [name, ": no data, because ", why, "."].concat(),
+        (None, Some(Ok(first))) => text::after_unknown(name, what, &range(*first)),
+        (_, Some(Err(why))) => text::no_data(name, why),
         (_, None) => String::new(),
     }
 }
 
 /// What the times to load rest on.
 fn basis(start: &Start) -> String {
-    let of = |own: Option<Loading>| {
-        own.map(|own| format!("{} measured rows from {} sources", own.rows.n, own.rows.n_sources))
-    };
+    let of = |own: Option<Loading>| own.map(|own| text::rows(&own.rows.n.to_string(), &own.rows.n_sources.to_string()));
     match (of(start.first_load), of(start.load)) {
-        (Some(first), Some(later)) => format!(
-            "Times to load are fitted, and spread widely: the first on {first}, the later on {later}. An arrow means that \
-             the range goes on beyond the picture."
-        ),
-        (None, None) => {
-            "Nobody has published enough measured times to load for this runtime and this compute unit, so the \
-                         load has no bar. Measure it on your device."
-                .to_owned()
-        }
-        (Some(one), None) | (None, Some(one)) => {
-            format!("The time to load that is drawn is fitted on {one}; the other is unknown.")
-        }
+        (Some(first), Some(later)) => text::both_fitted(&first, &later),
+        (None, None) => text::NONE_FITTED.to_owned(),
+        (Some(one), None) | (None, Some(one)) => text::one_fitted(&one),
     }
 }

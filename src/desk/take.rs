@@ -11,13 +11,14 @@ use crate::{
         view::View,
     },
     scenario::{Scenario, url},
+    texts::{desk::NO_CELL, shell, take as text},
 };
 
 pub(super) fn draw(scenario: &Scenario, package: Option<&Package>, view: &View) -> Result<String, String> {
     let say = |error: answer::Unanswerable| error.to_string();
     let chosen = answer::choose(scenario, package).map_err(say)?;
     let machine = answer::machine(scenario).map_err(say)?;
-    let pick = view.pick().ok_or("no cell is picked")?;
+    let pick = view.pick().ok_or(NO_CELL)?;
     let planned = Plan { scenario, machine: &machine, model: &chosen.model, preset: chosen.preset, pick };
     let scripts = takeaway::files(&planned);
     let own = Scenario { pick: Some(pick), ..scenario.clone() };
@@ -28,16 +29,15 @@ pub(super) fn draw(scenario: &Scenario, package: Option<&Package>, view: &View) 
     answered.keep(|cell| cell.variant == pick.variant);
     let of = |name, language, purpose: &str, text| TextFile { name, language, purpose: purpose.to_owned(), text };
     let figures = [
-        of("plan.md", "markdown", "the answer and its figures, for a note or an issue", markdown(view, &link)),
-        of("matrix.csv", "csv", "every variant on every choice of units", csv(view)),
-        of("plan.json", "json", "the whole plan, as `planner plan --json` prints it", json),
-        of("citation.txt", "text", "how to cite this plan", citation(view, &link)),
+        of("plan.md", "markdown", text::MARKDOWN, markdown(view, &link)),
+        of("matrix.csv", "csv", text::MATRIX, csv(view)),
+        of("plan.json", "json", text::DOCUMENT, json),
+        of("citation.txt", "text", text::CITATION, citation(view, &link)),
     ];
     let mut m = Markup::new();
-    let note = "For exactly the picked cell. Scripts end with a sentence where only you can go on.";
-    panel(&mut m, "take-panel", "Take away", note, |m| {
+    panel(&mut m, "take-panel", text::TITLE, text::NOTE, |m| {
         m.put("p", &[], |m| {
-            m.text("Link to this plan: ");
+            m.text(text::LINK);
             m.say("a", &[("href", &link)], &link);
         });
         for (idx, own) in scripts.iter().chain(&figures).enumerate() {
@@ -59,7 +59,7 @@ fn file(m: &mut Markup, file: &TextFile, is_open: bool) {
             m.say("code", &[("id", &id)], &file.text);
         });
         m.put("div", &[("class", "quick")], |m| {
-            for (does, word) in [("copy", "Copy"), ("save", "Save")] {
+            for (does, word) in [("copy", text::COPY), ("save", text::SAVE)] {
                 let label = [word, " ", file.name].concat();
                 let attributes = [
                     ("class", "button"),
@@ -85,7 +85,7 @@ fn markdown(view: &View, link: &str) -> String {
     for line in &view.verdicts {
         let _ = writeln!(out, "- {}: {}", line.label, line.text);
     }
-    let _ = write!(out, "\nPredicted by Core ML Planner {}, not measured. Link: `{link}`\n", env!("CARGO_PKG_VERSION"));
+    let _ = write!(out, "\n{}\n", text::predicted_by(env!("CARGO_PKG_VERSION"), link));
     out
 }
 
@@ -116,9 +116,10 @@ fn csv(view: &View) -> String {
 
 fn citation(view: &View, link: &str) -> String {
     let version = env!("CARGO_PKG_VERSION");
+    let cite = text::cite(version, &view.kicker, &view.sentence.to_string(), link);
     format!(
-        "Core ML Planner {version}. {}. {}. Predicted, not measured. {link}\n\n@misc{{coremlplanner,\n  title = {{Core ML \
-         Planner: {}}},\n  note = {{version {version}, plan {link}}}\n}}\n",
-        view.kicker, view.sentence, view.picked_name
+        "{cite}\n\n@misc{{coremlplanner,\n  title = {{{}: {}}},\n  note = {{version {version}, plan {link}}}\n}}\n",
+        shell::NAME,
+        view.picked_name
     )
 }

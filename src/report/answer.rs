@@ -26,11 +26,9 @@ pub enum Unanswerable {
 impl std::fmt::Display for Unanswerable {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::UnknownPreset(id) => write!(f, "no preset `{id}`; `planner presets` lists them"),
-            Self::UnknownDevice(id) => write!(f, "no device `{id}`; `planner devices` lists them"),
-            Self::PackageMissing(name) => {
-                write!(f, "{}", text::package(name))
-            }
+            Self::UnknownPreset(id) => f.write_str(&text::no_preset(id)),
+            Self::UnknownDevice(id) => f.write_str(&text::no_device(id)),
+            Self::PackageMissing(name) => f.write_str(&text::package(name)),
         }
     }
 }

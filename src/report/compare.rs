@@ -198,7 +198,7 @@ fn summed(placed: &PlaceDocument) -> CompareCell {
     }
 }
 
-/// The document as a table.
+/// The document as a table for a terminal.
 #[must_use]
 pub fn text(document: &CompareDocument) -> String {
     let mut lines = vec![["chip", "system", "all", "CPU + Neural Engine", "CPU + GPU", "CPU only"].map(str::to_owned)];

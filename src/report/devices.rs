@@ -144,7 +144,7 @@ pub fn document(catalog: &Catalog) -> DevicesDocument<'_> {
     }
 }
 
-/// The devices as a table for people, one line each, under a line of headings.
+/// The devices as a table for a terminal, one line each, under a line of headings.
 #[must_use]
 pub fn table(catalog: &Catalog) -> String {
     let heading = ["id", "device", "chip", "RAM GiB", "memory GB/s", "Neural Engine", "runs"].map(str::to_owned);
@@ -170,6 +170,7 @@ pub fn table(catalog: &Catalog) -> String {
     out
 }
 
+/// A line of the table for a terminal.
 fn line(catalog: &Catalog, device: &Device) -> [String; 7] {
     let soc = catalog.soc(&device.soc);
     let unknown = || "unknown".to_owned();
@@ -195,7 +196,7 @@ fn line(catalog: &Catalog, device: &Device) -> [String; 7] {
     ]
 }
 
-/// The stated TOPS with what it counts, or the FP16 rate that stands in for it.
+/// The stated TOPS with what it counts, or the FP16 rate that stands in for it, for a terminal.
 fn neural_engine_words(soc: &Soc) -> String {
     let counts = match soc.ane_tops_meaning {
         TopsMeaning::Fp16 => "TOPS FP16",

@@ -294,7 +294,7 @@ pub fn text(document: &PlaceDocument) -> String {
     out
 }
 
-/// The operations that have something to be said of, like ones together.
+/// The operations that have something to be said of, like ones together, for a terminal.
 fn off_ane(function: &FunctionPlace, out: &mut String) {
     let mut groups: Vec<(&OpPlace, u64, f64)> = Vec::new();
     for op in function.ops.iter().filter(|op| op.predicted != "ane") {

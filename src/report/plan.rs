@@ -9,6 +9,7 @@ use crate::{
     estimate::{Absent, Status},
     machine::Machine,
     scenario::{DeviceRef, ModelRef, Scenario},
+    texts::starting::ONLY_PHONES,
     units::{Basis, Figure, Quantity},
     variant::{Compression, Precision, Runtime, Variant},
 };
@@ -187,7 +188,7 @@ fn row(cell: &Cell, machine: &Machine, quality: Option<QualityDocument>) -> RowD
     or_reason("latency_s", estimate.latency.err());
     let sustained = estimate.sustained(machine, cell.variant.runtime);
     if sustained.is_none() && estimate.decode.is_ok() {
-        reasons.insert("sustained_tokens_per_s", "only phones were measured cold and warm");
+        reasons.insert("sustained_tokens_per_s", ONLY_PHONES);
     }
     let mut seconds = [0.0; 3];
     for plan in &estimate.plans {

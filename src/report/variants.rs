@@ -71,6 +71,7 @@ pub fn min_os(min: MinSpec) -> String {
     if min.ios == 0 { String::new() } else { format!("iOS {}, macOS {}", min.ios, min.macos) }
 }
 
+/// A variant as a terminal and its document have it.
 fn row(variant: &Variant) -> Row {
     Row {
         id: variant.id(),
@@ -99,7 +100,7 @@ fn row(variant: &Variant) -> Row {
     }
 }
 
-/// One sentence on what decides for or against a variant.
+/// One sentence on what decides for or against a variant, for a terminal and its document.
 fn note(variant: &Variant) -> &'static str {
     match variant.compression {
         Compression::None => match variant.precision {

@@ -226,7 +226,7 @@ pub(super) fn states(document: &PlaceDocument, estimate: &Estimate) -> Vec<State
     document.functions.iter().enumerate().map(one).collect()
 }
 
-/// The document as text.
+/// The document as text for a terminal.
 #[must_use]
 pub fn text(document: &WhatIfDocument) -> String {
     let mut out = format!("{}\n{}\n\n", document.recipe.title, document.recipe.changes);
@@ -272,7 +272,7 @@ pub fn text(document: &WhatIfDocument) -> String {
     out
 }
 
-/// Every recipe as a table.
+/// Every recipe as a table for a terminal.
 #[must_use]
 pub fn list() -> String {
     let mut rows = vec![["id", "what it does", "can be tried here"].map(str::to_owned)];

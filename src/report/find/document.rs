@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::{
     report::plan::{FigureDocument, table},
+    texts::backwards::NO_DEVICE,
     units::format::{iec_bytes, si_bytes},
 };
 
@@ -114,7 +115,7 @@ pub fn of_fleet(fleet: &Fleet) -> FindDocument {
             variant: String::new(),
             units: "",
             sureness: Sureness::Unknown,
-            binds: "the catalogue has no such device".to_owned(),
+            binds: NO_DEVICE.to_owned(),
             nearest: String::new(),
             bundle_bytes: None,
             memory_bytes: None,
@@ -159,19 +160,19 @@ fn rows_of<'r>(head: &str, rows: impl Iterator<Item = (String, &'r Judged)>) -> 
     out
 }
 
-/// The models as a table.
+/// The models as a table for a terminal.
 #[must_use]
 pub fn text_of_models(rows: &[ModelRow]) -> String {
     rows_of("model", rows.iter().map(|row| (format!("{} ({})", row.name, params(row.params)), &row.best)))
 }
 
-/// The variants as a table: each with the device that decides.
+/// The variants as a table for a terminal: each with the device that decides.
 #[must_use]
 pub fn text_of_variants(rows: &[VariantRow]) -> String {
     rows_of("decided by", rows.iter().map(|row| (row.device.clone(), &row.there)))
 }
 
-/// The devices as a table, with the shares of the fleet under it.
+/// The devices as a table for a terminal, with the shares of the fleet under it.
 #[must_use]
 pub fn text_of_fleet(fleet: &Fleet) -> String {
     let known = fleet.rows.iter().filter_map(|row| row.judged.as_ref().map(|judged| (row.name.clone(), judged)));
