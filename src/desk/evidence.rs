@@ -11,6 +11,7 @@ use crate::{
         answer,
         evidence::{Evidence, EvidenceDocument, FunctionEvidence},
         view::View,
+        words,
     },
     scenario::Scenario,
     texts::{desk::NO_CELL, evidence as text, words::NO_DATA},
@@ -87,17 +88,16 @@ fn shown(m: &mut Markup, document: &EvidenceDocument, labelled: &str) {
     let total = &document.agreement;
     let on = [&document.measured.device, &document.measured.chip, &document.measured.os];
     let on: Vec<&str> = on.into_iter().filter_map(|text| text.as_deref()).collect();
-    let said = text::said(
+    let agree = text::agree(
         &thousands(total.n_same as f64),
         &thousands(total.n_counted as f64),
         &percent(total.share_of_ops),
         &percent(total.share_of_cost),
-        &document.measured.tool,
-        &if on.is_empty() { text::UNNAMED.to_owned() } else { on.join(", ") },
-        &document.predicted.device,
-        &document.predicted.os,
-        document.predicted.units,
     );
+    let on = if on.is_empty() { text::UNNAMED.to_owned() } else { on.join(", ") };
+    let predicted = &document.predicted;
+    let conditions = text::conditions(document.measured.tool, &on, &predicted.device, &predicted.os, predicted.units);
+    let said = [&*agree, " ", &conditions].concat();
     m.say("p", &[("class", "found-answer"), ("role", "status")], &said);
     for note in &document.notes {
         m.say("p", &[("class", "notice")], note);
@@ -114,7 +114,7 @@ fn shown(m: &mut Markup, document: &EvidenceDocument, labelled: &str) {
         let lines = function.disagreements.iter().take(SHOWN).map(|own| {
             vec![
                 [&*own.op, " ", &own.output].concat(),
-                [own.predicted, " (", own.confidence, ")"].concat(),
+                [own.predicted, " (", words::confidence(own.confidence), ")"].concat(),
                 own.measured.to_owned(),
                 percent(own.cost),
                 own.reasons.first().map_or("", |reason| reason.text).to_owned(),

@@ -3,7 +3,10 @@
 use super::{ABSENT, Icon, Markup, verdict_of};
 use crate::{
     estimate::Status,
-    report::view::{FigureKey, Headline, View},
+    report::{
+        view::{FigureKey, Headline, View},
+        words,
+    },
     texts::answers as text,
 };
 
@@ -83,7 +86,7 @@ fn figure(m: &mut Markup, headline: &Headline) {
     m.say("dd", &[("class", "figure-range")], &headline.range);
     if is_known {
         m.put("dd", &[("class", "figure-foot")], |m| {
-            m.say("span", &[("class", "basis"), ("data-basis", headline.basis)], headline.basis);
+            m.say("span", &[("class", "basis"), ("data-basis", headline.basis)], words::basis(headline.basis));
             let label = text::why_figure(&headline.label.to_lowercase(), &headline.value);
             why_button(m, headline.key, text::WHY, &label);
         });

@@ -24,6 +24,7 @@ use super::{
     place::{self, FunctionPlace, OpPlace, PlaceDocument, ReasonPlace, SegmentPlace},
     plan::table,
     what_if::{State, states},
+    words,
 };
 
 /// The document of `planner place --against WORDS --json`.
@@ -328,7 +329,7 @@ pub fn totals(function: &FunctionPair) -> Vec<[String; 3]> {
     let row =
         |name: &str, say: &dyn Fn(&State) -> String| [name.to_owned(), say(&function.first), say(&function.second)];
     vec![
-        row(text::WHERE_IT_RUNS, &|state| state.label.replace('_', " ")),
+        row(text::WHERE_IT_RUNS, &|state| words::where_it_runs(state.label).to_owned()),
         row(landing::HEAD_ANE, &|state| landing::some_of(&state.ane_ops.to_string(), &state.n_ops.to_string())),
         row(landing::HEAD_COST, &|state| percent(state.ane_cost_share)),
         row(landing::HEAD_SEGMENTS, &|state| state.n_segments.to_string()),

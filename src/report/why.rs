@@ -243,11 +243,11 @@ fn unit_inputs(unit: Unit, runtime: Runtime, machine: &Machine) -> Vec<Input> {
     let Some(engine) = machine.engine(runtime, unit) else { return inputs };
     let bandwidth = |name: &str, figure: &Figure<BytesPerSec>| Input {
         range: format!("{}–{}", rate(figure.low), rate(figure.high)),
-        ..Input::noted(name, rate(figure.value), figure.basis.word())
+        ..Input::noted(name, rate(figure.value), words::basis(figure.basis.word()))
     };
     let arithmetic = |name: &str, figure: &Figure<OpsPerSec>| Input {
         range: format!("{}–{}", tera(figure.low, "TFLOPS"), tera(figure.high, "TFLOPS")),
-        ..Input::noted(name, tera(figure.value, "TFLOPS"), figure.basis.word())
+        ..Input::noted(name, tera(figure.value, "TFLOPS"), words::basis(figure.basis.word()))
     };
     inputs.push(bandwidth(text::WEIGHT_BANDWIDTH, &engine.weights));
     inputs.push(arithmetic(text::DENSE_RATE, &engine.dense));

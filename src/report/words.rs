@@ -109,6 +109,39 @@ pub fn on_units(units: Units) -> &'static str {
     }
 }
 
+/// The word for where a number comes from; its id is the same in every language.
+#[must_use]
+pub fn basis(id: &'static str) -> &'static str {
+    match id {
+        "assumed" => text::ASSUMED,
+        "derived" => text::DERIVED,
+        "measured" => text::MEASURED,
+        "exact" => text::EXACT,
+        other => other,
+    }
+}
+
+/// The word for how sure a placement is.
+#[must_use]
+pub fn confidence(id: &'static str) -> &'static str {
+    match id {
+        "likely" => text::LIKELY,
+        "plausible" => text::PLAUSIBLE,
+        "unknown" => text::UNKNOWN,
+        other => other,
+    }
+}
+
+/// Where a function runs on the whole.
+#[must_use]
+pub fn where_it_runs(id: &'static str) -> &'static str {
+    match id {
+        "mostly_ane" => text::MOSTLY_ANE,
+        "mixed" => text::MIXED,
+        other => other,
+    }
+}
+
 /// Why a number is absent.
 #[must_use]
 pub fn absent(absent: Absent) -> &'static str {

@@ -140,12 +140,17 @@ impl Landing {
             title: op.map_or_else(String::new, |op| format!("{} {}", op.op, shown(&op.output))),
             line: op.map_or_else(absent, |op| {
                 let could: Vec<&str> = op.eligible.iter().copied().map(unit_name).collect();
-                text::operation(unit_name(op.predicted), &could.join(", "), op.confidence, &percent(op.cost_share))
+                text::operation(
+                    unit_name(op.predicted),
+                    &could.join(", "),
+                    words::confidence(op.confidence),
+                    &percent(op.cost_share),
+                )
             }),
             reasons: op.map_or_else(Vec::new, |op| {
                 let one = |reason: &place::ReasonPlace| {
                     let own =
-                        if reason.core_ml.is_empty() { String::new() } else { text::core_ml_says(&reason.core_ml) };
+                        if reason.core_ml.is_empty() { String::new() } else { text::core_ml_says(reason.core_ml) };
                     format!("{} ({}): {}{own} {}", reason.rule, reason.confidence, reason.text, reason.fix)
                 };
                 op.reasons.iter().map(one).collect()
@@ -300,7 +305,7 @@ impl Listing for Placed<'_> {
             0 => Cell::Text((&op.output).into()),
             1 => Cell::Text((&op.op).into()),
             2 => Cell::Text(unit_name(op.predicted).into()),
-            3 => Cell::Text(op.confidence.into()),
+            3 => Cell::Text(words::confidence(op.confidence).into()),
             4 => Cell::Share(op.cost_share),
             5 => Cell::Text(op.eligible.iter().copied().map(unit_name).collect::<Vec<_>>().join(", ").into()),
             6 => {
