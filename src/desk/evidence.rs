@@ -105,7 +105,12 @@ fn shown(m: &mut Markup, document: &EvidenceDocument, labelled: &str) {
     let names = [text::OPERATIONS, text::PREDICTED_ON, text::MEASURED_ON, text::COST];
     let cells = total.matrix.iter().map(|cell| {
         let cost = format!("{:.1} %", cell.cost * 100.0);
-        vec![thousands(cell.n_ops as f64), cell.predicted.to_owned(), cell.measured.to_owned(), cost]
+        vec![
+            thousands(cell.n_ops as f64),
+            words::unit(cell.predicted).to_owned(),
+            words::unit(cell.measured).to_owned(),
+            cost,
+        ]
     });
     rows(m, text::TABLE, &names, cells.collect());
     for function in document.functions.iter().filter(|function| !function.disagreements.is_empty()) {
@@ -114,8 +119,8 @@ fn shown(m: &mut Markup, document: &EvidenceDocument, labelled: &str) {
         let lines = function.disagreements.iter().take(SHOWN).map(|own| {
             vec![
                 [&*own.op, " ", &own.output].concat(),
-                [own.predicted, " (", words::confidence(own.confidence), ")"].concat(),
-                own.measured.to_owned(),
+                [words::unit(own.predicted), " (", words::confidence(own.confidence), ")"].concat(),
+                words::unit(own.measured).to_owned(),
                 percent(own.cost),
                 own.reasons.first().map_or("", |reason| reason.text).to_owned(),
             ]

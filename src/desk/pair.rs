@@ -193,8 +193,8 @@ fn one(m: &mut Markup, document: &PairDocument, function: &FunctionPair) {
     let head =
         [text::OPERATIONS, text::FIRST_PLAN, text::SECOND_PLAN, text::COST, text::WHY].map(str::to_owned).to_vec();
     let unit = |own: &pair::OpSide| {
-        let could: Vec<&str> = own.eligible.iter().copied().map(unit_name).collect();
-        text::of_units(unit_name(own.predicted), &could.join(", "))
+        let could: Vec<&str> = own.eligible.iter().copied().map(words::unit).collect();
+        text::of_units(words::unit(own.predicted), &could.join(", "))
     };
     let row = |own: &pair::Alike<'_>| {
         let example = if own.n_ops == 1 { &own.op.output } else { &own.op.op };
@@ -308,13 +308,5 @@ fn device_name(device: &DeviceRef) -> String {
     match device {
         DeviceRef::Known { id, .. } => Catalog::get().device(id).map_or(id, |row| &row.name).clone(),
         DeviceRef::Custom(_) => text::CUSTOM.to_owned(),
-    }
-}
-
-fn unit_name(unit: &str) -> &'static str {
-    match unit {
-        "ane" => names::ANE,
-        "gpu" => names::GPU,
-        _ => names::CPU,
     }
 }

@@ -6,7 +6,7 @@ use crate::{
     estimate::{Absent, LimitKind, Status, Verdict},
     machine::Machine,
     scenario::Units,
-    texts::words as text,
+    texts::{names, words as text},
     units::{
         Bytes, Figure, Quantity, Seconds, TokensPerSec,
         format::{iec_bytes, number, seconds, si_bytes, thousands},
@@ -117,6 +117,17 @@ pub fn basis(id: &'static str) -> &'static str {
         "derived" => text::DERIVED,
         "measured" => text::MEASURED,
         "exact" => text::EXACT,
+        other => other,
+    }
+}
+
+/// What the compute unit of an id is called; what is no unit keeps its own word.
+#[must_use]
+pub fn unit(id: &str) -> &str {
+    match id {
+        "ane" => names::ANE,
+        "gpu" => names::GPU,
+        "cpu" => names::CPU,
         other => other,
     }
 }

@@ -31,6 +31,8 @@ use crate::{
 /// Place of the operations among the listings of a package, and of the weights.
 const OPS: usize = 1;
 const WEIGHTS: usize = 0;
+/// The part that has the picture of bytes.
+const PICTURE: &str = "picture";
 /// Everything that answers to a press.
 const PRESSED: &str = "[data-at],[data-find],[data-split],[data-list],[data-sort],[data-kind],[data-save],[data-from],\
                        [data-unit-of],[data-row],[data-try],[data-every]";
@@ -40,7 +42,8 @@ pub(super) fn package(state: State) {
     let Some(host) = host("package") else { return };
     let root = element("section", "panel package", &[("aria-label", page::PACKAGE)]);
     add(&host, &[&root]);
-    let shown = RefCell::new(None::<Rc<Stage>>);
+    let shown = Rc::new(RefCell::new(None::<Rc<Stage>>));
+    let last = shown.clone();
     always(Box::new(move || {
         let reader = state.package.with(Option::is_some).then(|| state.reader.get_value()).flatten();
         let _ = root.toggle_attribute_with_force("hidden", reader.is_none());
@@ -48,6 +51,13 @@ pub(super) fn package(state: State) {
             let stage = Stage::new(&root, reader, About::Package);
             stage.ask(Query::Summary, Where::Whole);
             shown.replace(Some(stage));
+        }
+    }));
+    always(Box::new(move || {
+        state.width.track();
+        state.tab.track();
+        if let Some(stage) = last.borrow().as_ref() {
+            stage.look_again();
         }
     }));
 }
@@ -114,6 +124,10 @@ struct Stage {
     strips: RefCell<Vec<String>>,
     listed: Cell<usize>,
     split: Cell<SplitBy>,
+    /// The part of the package that the picture of bytes shows.
+    at: RefCell<String>,
+    /// How wide that picture was asked for, and whether it is still waited for.
+    drawn_for: Cell<(u32, bool)>,
     listeners: RefCell<Vec<Listener>>,
 }
 
@@ -128,6 +142,8 @@ impl Stage {
             strips: RefCell::default(),
             listed: Cell::new(WEIGHTS),
             split: Cell::new(SplitBy::Layer),
+            at: RefCell::default(),
+            drawn_for: Cell::default(),
             listeners: RefCell::default(),
         });
         add(&stage.root, &[&said("p", "hint", page::LOOKING)]);
@@ -167,6 +183,7 @@ impl Stage {
         match answer {
             Ok(Drawn::Stage { markup, heads, strips }) => self.begin(&markup, heads, strips),
             Ok(Drawn::Part(markup)) => {
+                let is_picture = matches!(into, Where::Part(PICTURE));
                 let place = match into {
                     Where::Whole => None,
                     Where::Part(name) => self.part(name),
@@ -174,6 +191,10 @@ impl Stage {
                 };
                 if let Some(place) = place {
                     fill(&place, &markup);
+                }
+                if is_picture {
+                    self.drawn_for.set((self.drawn_for.get().0, false));
+                    self.look_again();
                 }
             }
             Ok(Drawn::Counts(counts)) => self.count(&counts),
@@ -300,8 +321,25 @@ impl Stage {
 
     /// Asks for the picture of a part of the package.
     fn look(self: &Rc<Self>, at: String) {
-        let width = self.part("picture").and_then(|part| u32::try_from(part.client_width()).ok()).unwrap_or(0);
-        self.ask(Query::Treemap { by: self.split.get(), at, width }, Where::Part("picture"));
+        *self.at.borrow_mut() = at.clone();
+        let width = self.room();
+        self.drawn_for.set((width, true));
+        self.ask(Query::Treemap { by: self.split.get(), at, width }, Where::Part(PICTURE));
+    }
+
+    /// Asks for it again if there is more room for it now, or less.
+    fn look_again(self: &Rc<Self>) {
+        let (width, waits) = self.drawn_for.get();
+        let room = self.room();
+        if !waits && room > 0 && room != width {
+            let at = self.at.borrow().clone();
+            self.look(at);
+        }
+    }
+
+    /// Pixels beside each other that the picture of bytes may have; 0 while it is out of sight.
+    fn room(&self) -> u32 {
+        self.part(PICTURE).and_then(|part| u32::try_from(part.client_width()).ok()).unwrap_or(0)
     }
 
     /// Lists something else.

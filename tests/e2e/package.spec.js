@@ -88,6 +88,12 @@ test("the picture of the bytes is gone down by pointer and by keyboard", async (
   await expect(panel(page).locator("ul.legend")).toContainText("not compressed");
   await panel(page).getByText("Show as a table").last().click();
   await expect(panel(page).locator("details.data table")).toContainText("fp32");
+  // It is drawn again for another width, and stays where it was.
+  const svg = panel(page).locator("svg.treemap");
+  const wide = await svg.evaluate((own) => own.viewBox.baseVal.width);
+  await page.setViewportSize({ width: 375, height: 800 });
+  await expect.poll(() => svg.evaluate((own) => own.viewBox.baseVal.width)).toBeLessThan(Math.min(wide, 376));
+  await expect(panel(page).getByRole("button", { name: "By encoding" })).toHaveAttribute("aria-pressed", "true");
   await clean();
 });
 

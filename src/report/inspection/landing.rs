@@ -25,7 +25,7 @@ use crate::{
         what_if, words,
     },
     scenario::{Scenario, Units, url},
-    texts::{landing as text, listing::PLACED_NONE, names, words::NO_DATA},
+    texts::{landing as text, listing::PLACED_NONE, words::NO_DATA},
     units::format::{number, thousands},
     variant::{Storage, Variant},
 };
@@ -127,7 +127,7 @@ impl Landing {
             let ops = self.document.functions.get(function as usize).map(|function| function.ops.as_slice());
             let name = |row: &u32| {
                 let op = ops?.get(*row as usize)?;
-                Some((*row, format!("{} {} ({})", op.op, shown(&op.output), unit_name(op.predicted))))
+                Some((*row, format!("{} {} ({})", op.op, shown(&op.output), words::unit(op.predicted))))
             };
             rows.iter().filter_map(name).collect()
         };
@@ -139,9 +139,9 @@ impl Landing {
         Near {
             title: op.map_or_else(String::new, |op| format!("{} {}", op.op, shown(&op.output))),
             line: op.map_or_else(absent, |op| {
-                let could: Vec<&str> = op.eligible.iter().copied().map(unit_name).collect();
+                let could: Vec<&str> = op.eligible.iter().copied().map(words::unit).collect();
                 text::operation(
-                    unit_name(op.predicted),
+                    words::unit(op.predicted),
                     &could.join(", "),
                     words::confidence(op.confidence),
                     &percent(op.cost_share),
@@ -240,7 +240,7 @@ fn pick(scenario: &Scenario, chosen: &Chosen, machine: &Machine) -> (Variant, Un
 fn landed(function: &FunctionPlace, at: u32) -> LandedFunction {
     let summary = &function.summary;
     let stretch = |segment: &place::SegmentPlace| {
-        let name = unit_name(segment.unit);
+        let name = words::unit(segment.unit);
         let ops = thousands(segment.n_ops as f64);
         let hop = if segment.boundary_ms > 0.0 { text::after_hop(&number(segment.boundary_ms)) } else { String::new() };
         Stretch {
@@ -283,14 +283,6 @@ fn unit_of(search: &str) -> (Option<&str>, &str) {
     (Some(unit), text)
 }
 
-fn unit_name(unit: &str) -> &'static str {
-    match unit {
-        "ane" => names::ANE,
-        "gpu" => names::GPU,
-        _ => names::CPU,
-    }
-}
-
 /// The operations of a function as a listing.
 struct Placed<'a>(&'a [OpPlace]);
 
@@ -304,10 +296,10 @@ impl Listing for Placed<'_> {
         match column {
             0 => Cell::Text((&op.output).into()),
             1 => Cell::Text((&op.op).into()),
-            2 => Cell::Text(unit_name(op.predicted).into()),
+            2 => Cell::Text(words::unit(op.predicted).into()),
             3 => Cell::Text(words::confidence(op.confidence).into()),
             4 => Cell::Share(op.cost_share),
-            5 => Cell::Text(op.eligible.iter().copied().map(unit_name).collect::<Vec<_>>().join(", ").into()),
+            5 => Cell::Text(op.eligible.iter().copied().map(words::unit).collect::<Vec<_>>().join(", ").into()),
             6 => {
                 let why: Vec<String> =
                     op.reasons.iter().map(|reason| format!("{}: {}", reason.rule, reason.text)).collect();
