@@ -96,10 +96,13 @@ const FLOORS: &[(Metric, &str, &str, f64, f64)] = &[
     (Metric::Prefill, "llama.cpp", "gpu", 9.0, 0.9),
     (Metric::Prefill, "mlx", "gpu", 6.0, 0.85),
     (Metric::Size, "coreml", "any", 6.0, 0.9),
-    (Metric::Decode, "coreml", "ane", 22.0, 0.9),
-    (Metric::Latency, "coreml", "ane", 27.0, 0.85),
+    (Metric::Decode, "coreml", "ane", 21.0, 0.9),
+    (Metric::Latency, "coreml", "ane", 20.0, 0.9),
+    (Metric::InApp, "coreml", "ane", 37.0, 0.6),
     (Metric::FirstToken, "mlx", "gpu", 31.0, 0.9),
-    (Metric::InApp, "coreml", "cpu", 20.0, 0.9),
+    // Until the networks of its one source were read as what they are, this was below 20 % by chance: calls of three other
+    // rows stand in for what an app does.
+    (Metric::InApp, "coreml", "cpu", 44.0, 0.9),
     (Metric::Memory, "mlx", "gpu", 14.0, 0.78),
 ];
 

@@ -30,9 +30,17 @@ pub(super) enum Design {
         params: f64,
         macs: f64,
         layers: f64,
+        /// Pixels of a side of the square image that the multiply-adds are counted for.
+        side: Option<f64>,
     },
     /// A stand-in of the right size whose last operations run elsewhere in a way that nobody stated: its time is unknown.
     Part {
+        params: f64,
+        macs: f64,
+        layers: f64,
+    },
+    /// It is a chain of convolutions.
+    Chain {
         params: f64,
         macs: f64,
         layers: f64,
@@ -42,8 +50,19 @@ pub(super) enum Design {
 }
 
 impl Design {
+    /// Whether its graph is a chain of convolutions in place of operations that are not known.
+    pub(super) fn stands_in(&self) -> bool {
+        matches!(self, Self::Net { .. } | Self::Part { .. })
+    }
+
     /// The graph.
-    pub(super) fn lower(&self, name: &str, workload: &Workload, sequence: Option<u32>) -> Option<Model> {
+    pub(super) fn lower(
+        &self,
+        name: &str,
+        workload: &Workload,
+        sequence: Option<u32>,
+        side: Option<f64>,
+    ) -> Option<Model> {
         match self {
             Self::Preset(id) => {
                 let preset = Catalog::get().preset(id)?;
@@ -58,7 +77,12 @@ impl Design {
                 }
             }
             Self::Decoder(arch) => Some(lower::lower_decoder(name, arch, workload)),
-            Self::Net { params, macs, layers } | Self::Part { params, macs, layers } => {
+            Self::Net { params, macs, layers, side: own } => {
+                // A network over an image asks for arithmetic by its area.
+                let larger = side.zip(*own).map_or(1.0, |(side, own)| side / own);
+                Some(chain(name, *params, macs * larger * larger, *layers))
+            }
+            Self::Part { params, macs, layers } | Self::Chain { params, macs, layers } => {
                 Some(chain(name, *params, *macs, *layers))
             }
             Self::Unknown => None,
@@ -86,8 +110,14 @@ impl Known {
             };
             let design = match cell(1) {
                 "preset" => Design::Preset(cell(2).to_owned()),
-                "net" => Design::Net { params: number(2)? * 1e6, macs: number(3)? * 1e9, layers: number(4)? },
+                "net" => Design::Net {
+                    params: number(2)? * 1e6,
+                    macs: number(3)? * 1e9,
+                    layers: number(4)?,
+                    side: if cell(5).is_empty() { None } else { Some(number(5)?) },
+                },
                 "part" => Design::Part { params: number(2)? * 1e6, macs: number(3)? * 1e9, layers: number(4)? },
+                "chain" => Design::Chain { params: number(2)? * 1e6, macs: number(3)? * 1e9, layers: number(4)? },
                 "decoder" => Design::Decoder(Box::new(decoder(&Widths {
                     params: number(2)? * 1e9,
                     active: number(3)? * 1e9,
@@ -132,7 +162,7 @@ impl Known {
         match fallback {
             Fallback::Decoder if all >= 5e7 => Some(Design::Decoder(Box::new(decoder(&Widths::typical(all, active))))),
             // Only its bytes are asked for.
-            Fallback::Bytes => Some(Design::Net { params: all, macs: all * 100.0, layers: 50.0 }),
+            Fallback::Bytes => Some(Design::Net { params: all, macs: all * 100.0, layers: 50.0, side: None }),
             Fallback::Decoder | Fallback::None => None,
         }
     }

@@ -17,16 +17,16 @@ pub(super) struct Multiples {
     pub(super) stream: f64,
     pub(super) traffic: f64,
     pub(super) compute: f64,
+    pub(super) chain: f64,
     pub(super) fixed: f64,
 }
 
-pub(super) const PLAIN: Multiples = Multiples { stream: 1.0, traffic: 1.0, compute: 1.0, fixed: 1.0 };
+pub(super) const PLAIN: Multiples = Multiples { stream: 1.0, traffic: 1.0, compute: 1.0, chain: 1.0, fixed: 1.0 };
 
 impl Multiples {
     pub(super) fn value(&self, case: &Case) -> f64 {
-        let by =
-            Parts { stream: self.stream, traffic: self.traffic, compute: self.compute, fixed: self.fixed, given: 0.0 };
-        case.parts.weigh(&by)
+        let Self { stream, traffic, compute, chain, fixed } = *self;
+        case.parts.weigh(&Parts { stream, traffic, compute, chain, fixed, given: 0.0 })
     }
 
     pub(super) fn times(&self, by: f64) -> Self {
@@ -34,6 +34,7 @@ impl Multiples {
             stream: self.stream * by,
             traffic: self.traffic * by,
             compute: self.compute * by,
+            chain: self.chain,
             fixed: self.fixed * by,
         }
     }
@@ -50,6 +51,7 @@ impl Multiples {
             1 => next.compute *= by,
             2 => next.fixed *= by,
             3 => next.traffic *= by,
+            4 => next.chain *= by,
             _ => next = next.times(by),
         }
         next
@@ -106,11 +108,12 @@ impl<'a> Pool<'a> {
         let pull = apart(multiples.stream, parent.stream)
             + apart(multiples.traffic, parent.traffic)
             + apart(multiples.compute, parent.compute)
+            + apart(multiples.chain, parent.chain)
             + apart(multiples.fixed, parent.fixed);
         rows + PULL * pull.min(12.0)
     }
 
-    /// The four multiples, from the parent's: those of the kinds of cost that may differ from it.
+    /// The multiples, from the parent's: those of the kinds of cost that may differ from it.
     pub(super) fn multiples(&self, parent: &Multiples, free: &[usize]) -> Multiples {
         let mut best = if free.len() > 1 { parent.times(self.shift(parent)) } else { *parent };
         let mut least = self.loss(&best, parent);
@@ -121,7 +124,7 @@ impl<'a> Pool<'a> {
                     for which in free.iter().copied() {
                         for by in [step, 1.0 / step] {
                             let next = best.with(which, by);
-                            let in_bounds = [next.stream, next.traffic, next.compute, next.fixed]
+                            let in_bounds = [next.stream, next.traffic, next.compute, next.chain, next.fixed]
                                 .iter()
                                 .all(|m| (0.01..200.0).contains(m));
                             let loss = self.loss(&next, parent);
@@ -198,7 +201,9 @@ fn quantile(values: &[(f64, f64)], share: f64) -> Option<f64> {
 pub(super) fn range(unseen: &[(f64, f64)], n_sources: usize) -> (f64, f64, f64) {
     // Rows of one source are not many rows: what counts is between the two.
     let n = (unseen.len() as f64 * n_sources as f64).sqrt();
-    let wider = 1.0 + 0.9 / (n + 1.0);
+    // Two sources that agree may agree by chance: with few of either, what a further one would say is not seen.
+    let few = 1.0 + 1.2 / (n_sources.max(1) as f64 * n_sources.max(1) as f64) * 8.0 / (8.0 + unseen.len() as f64);
+    let wider = (1.0 + 0.9 / (n + 1.0)) * few;
     let low = quantile(unseen, 0.05).unwrap_or(0.5) / wider;
     let high = quantile(unseen, 0.95).unwrap_or(2.0) * wider;
     let errors: Vec<(f64, f64)> = unseen.iter().map(|(ratio, weight)| ((1.0 / ratio - 1.0).abs(), *weight)).collect();

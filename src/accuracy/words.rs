@@ -197,6 +197,23 @@ pub(super) fn sequence(row: &Row) -> Option<u32> {
     tokens.filter(|tokens| (1.0..=65_536.0).contains(tokens)).map(|tokens| tokens as u32)
 }
 
+/// Pixels of a side of a network's square input, if the row says: `640 batch1`, `224x224`, `FastViT-T8 256`.
+pub(super) fn side(row: &Row) -> Option<f64> {
+    let usual = [160, 192, 224, 240, 256, 288, 299, 320, 384, 416, 448, 480, 512, 518, 608, 640, 768, 896, 1024, 1280];
+    let said = |text: &str| {
+        let text = text.replace('×', "x");
+        let words = text.split(|c: char| !c.is_ascii_alphanumeric()).map(|word| word.trim_end_matches("px"));
+        // `640x480` is no square.
+        let sides = words.filter_map(|word| match word.split_once(['x', 'X']) {
+            Some((a, b)) if a == b => a.parse().ok(),
+            Some(_) => None,
+            None => word.parse().ok(),
+        });
+        sides.filter(|side| usual.contains(side)).map(f64::from).next()
+    };
+    said(&row.context).or_else(|| said(&row.model))
+}
+
 /// Tokens that a row's words for its context speak of: prompt, and capacity while it writes.
 pub(super) fn workload(row: &Row, runtime: Runtime) -> Workload {
     let text = row.context.to_ascii_lowercase();
@@ -313,6 +330,17 @@ mod tests {
         check("Metal GPU", Some(Unit::Gpu));
         assert!(units("abacus", Runtime::CoreMl).is_err());
         assert!(units("ANE", Runtime::Mlx).is_err());
+    }
+
+    #[test]
+    fn the_side_of_an_image_is_read_from_its_words() {
+        let check = |context: &str, found| assert_eq!(side(&row("latency", context)), found, "{context}");
+        check("640 batch1, incl. Vision scaling", Some(640.0));
+        check("palettized 8b, 480", Some(480.0));
+        check("224x224", Some(224.0));
+        check("640x480", None);
+        check("seq128 batch1", None);
+        check("100 runs", None);
     }
 
     #[test]

@@ -67,6 +67,8 @@ pub struct Law {
     pub traffic: u32,
     /// Multiple of what grows with arithmetic.
     pub compute: u32,
+    /// Multiple of that once more for a network that a chain of convolutions stands in for.
+    pub chain: u32,
     /// Multiple of what does not grow.
     pub fixed: u32,
     /// Share of the value that one row in twenty is below.

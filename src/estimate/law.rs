@@ -1,6 +1,6 @@
 //! The fitted laws: what measured rows say about the parts of a prediction, class by class.
 //!
-//! `value = max(stream × weights, compute × arithmetic) + traffic × (activations, caches) + fixed × (fixed costs)`, each
+//! `value = max(stream × weights, compute × (arithmetic + chain × arithmetic of a stand-in)) + traffic × (activations, caches) + fixed × (fixed costs)`, each
 //! part as the cost model has it, each multiple fitted by `planner fit` over the measured rows of a class (metric, runtime,
 //! unit, chip family) and held near 1 where there are few. Weights and arithmetic are sums over the whole call: what is read
 //! for one operation hides behind the arithmetic of another. `low` and `high` are where nine rows in ten of sources that
@@ -110,6 +110,8 @@ pub struct Parts {
     pub traffic: f64,
     /// What grows with arithmetic.
     pub compute: f64,
+    /// The same, of a chain of plain convolutions that stands in for a network whose operations are not known.
+    pub chain: f64,
     /// What does not grow.
     pub fixed: f64,
     /// What a source states outright, and no law changes.
@@ -121,7 +123,8 @@ impl Parts {
     #[must_use]
     pub fn of(terms: &Terms) -> Self {
         let traffic = terms.cache + terms.activations;
-        Self { stream: terms.reading, traffic, compute: terms.arithmetic, fixed: terms.fixed + terms.hops, given: 0.0 }
+        let fixed = terms.fixed + terms.hops;
+        Self { stream: terms.reading, traffic, compute: terms.arithmetic, fixed, ..Self::default() }
     }
 }
 
@@ -135,7 +138,7 @@ impl Parts {
     /// The sum by the multiples of a law; reading weights hides behind arithmetic, or the other way round.
     #[must_use]
     pub fn weigh(&self, by: &Self) -> f64 {
-        let (stream, compute) = (self.stream * by.stream, self.compute * by.compute);
+        let (stream, compute) = (self.stream * by.stream, (self.compute + self.chain * by.chain) * by.compute);
         stream.max(compute) + self.traffic * by.traffic + self.fixed * by.fixed + self.given
     }
 
@@ -146,6 +149,7 @@ impl Parts {
             stream: self.stream * by,
             traffic: self.traffic * by,
             compute: self.compute * by,
+            chain: self.chain * by,
             fixed: self.fixed * by,
             given: self.given * by,
         }
@@ -154,7 +158,7 @@ impl Parts {
     /// The sum by multiples of 1.
     #[must_use]
     pub fn sum(&self) -> f64 {
-        self.stream.max(self.compute) + self.traffic + self.fixed + self.given
+        self.stream.max(self.compute + self.chain) + self.traffic + self.fixed + self.given
     }
 }
 
@@ -274,6 +278,7 @@ impl Law {
             stream: share(self.stream),
             traffic: share(self.traffic),
             compute: share(self.compute),
+            chain: share(self.chain),
             fixed: share(self.fixed),
             given: 0.0,
         });

@@ -214,8 +214,9 @@ impl Packer {
             self.catalog.coefficients.push(coefficient);
         }
         for law in file.law {
-            let is_positive =
-                [law.stream, law.traffic, law.compute, law.fixed, law.low, law.high].iter().all(|part| *part > 0);
+            let is_positive = [law.stream, law.traffic, law.compute, law.chain, law.fixed, law.low, law.high]
+                .iter()
+                .all(|part| *part > 0);
             if law.class.split(' ').count() != 4 || !is_positive {
                 let what = format!("law `{}`: four words and multiples above 0 are needed", law.class);
                 self.problems.push(Problem { file: text.path.clone(), line: 1, what });
