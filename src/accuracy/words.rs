@@ -335,8 +335,8 @@ mod tests {
     #[test]
     fn the_side_of_an_image_is_read_from_its_words() {
         let check = |context: &str, found| assert_eq!(side(&row("latency", context)), found, "{context}");
-        check("640 batch1, incl. Vision scaling", Some(640.0));
-        check("palettized 8b, 480", Some(480.0));
+        check("640 batch1 incl. Vision scaling", Some(640.0));
+        check("sustained camera frame 480", Some(480.0));
         check("224x224", Some(224.0));
         check("640x480", None);
         check("seq128 batch1", None);
