@@ -15,6 +15,8 @@ self.onmessage = async ({ data: { id, paths, files, query, panel, link, width, e
     if (panel !== undefined) {
       // The measured rows are a file of the site, fetched once when they are first looked at.
       if (panel === "accuracy") more += `\n${await rows()}`;
+      // What is taken away leads back to where this page is served.
+      if (panel === "take") more = new URL("./", self.location.href).href;
       self.postMessage({ id, text: reader.panel(panel, link, width, everything, more) });
       return;
     }

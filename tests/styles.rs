@@ -63,6 +63,16 @@ fn text_reaches_four_and_a_half_and_marks_reach_three_in_both_themes() {
                 need(front, &format!("{verdict}-tint"), 4.5);
             }
         }
+        // The warmest cells of the matrix, with what stands in them.
+        for (verdict, back) in [("fits", "fits-heat"), ("tight", "tight-heat")] {
+            for front in [verdict, "ink", "ink-2"] {
+                need(front, back, 4.5);
+            }
+            for unit in ["unit-ne", "unit-gpu", "unit-cpu"] {
+                need(unit, back, 3.0);
+            }
+        }
+        need("accent", "fits-heat", 4.5);
         need("on-accent", "accent", 4.5);
         need("accent", "accent-tint", 4.5);
         for back in ["page", "surface", "sunken"] {

@@ -25,7 +25,26 @@ fn files(scenario: &Scenario, rename: Option<&str>, variant: &str, units: Units)
     }
     let variant = Variant::from_id(variant).unwrap_or_else(|| unreachable!("no variant {variant}"));
     let pick = Pick { variant, units };
-    takeaway::files(&Plan { scenario, machine: &machine, model: &model, preset: chosen.preset, pick })
+    takeaway::files(&Plan { scenario, machine: &machine, model: &model, preset: chosen.preset, pick, address: "" })
+}
+
+#[test]
+fn a_link_has_the_page_s_address_unless_it_means_something_in_a_program() {
+    let scenario = scenario("llama-3.2-1b", "iphone-15-pro");
+    let machine = answer::machine(&scenario).unwrap_or_else(|error| unreachable!("{error}"));
+    let chosen = answer::choose(&scenario, None).unwrap_or_else(|error| unreachable!("{error}"));
+    let pick = Pick { variant: variant::EVERY[0], units: Units::All };
+    let check = |address: &str, start: &str| {
+        let model = &chosen.model;
+        let plan = Plan { scenario: &scenario, machine: &machine, model, preset: chosen.preset, pick, address };
+        let rest = plan.link().strip_prefix(start).map(str::to_owned);
+        assert!(rest.is_some_and(|rest| rest.starts_with("v=1&m=llama-3.2-1b")), "{address}: {}", plan.link());
+    };
+    check("https://planner.example/course/", "https://planner.example/course/#");
+    check("http://127.0.0.1:8080/", "http://127.0.0.1:8080/#");
+    check("https://planner.example/\"\"\"/", "#");
+    check("javascript:alert(1)", "#");
+    check("", "#");
 }
 
 fn text(files: &[takeaway::TextFile], name: &str) -> String {

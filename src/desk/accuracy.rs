@@ -4,8 +4,10 @@
 
 use super::form::Form;
 use crate::{
+    catalog::Catalog,
     chart::{Dot, Frame, Guide, Ink, Look, Measure, Scale, Scatter, Span, scatter},
     markup::{Markup, figure, panel, when},
+    report::words,
     texts::accuracy as text,
     units::format::{number, thousands},
 };
@@ -78,58 +80,119 @@ pub(super) fn draw(more: &str, width: u32) -> String {
     m.done()
 }
 
-fn choice(m: &mut Markup, name: &str, label: &str, current: &str, every: Option<&str>, mut all: Vec<&str>) {
-    all.sort_unstable();
-    all.dedup();
-    let id = ["accuracy-", name].concat();
-    m.put("div", &[("class", "field")], |m| {
-        m.say("label", &[("class", "label"), ("for", &id)], label);
-        m.put("select", &[("class", "select"), ("id", &id), ("data-field", name)], |m| {
-            if let Some(every) = every {
-                m.say("option", &[("value", ""), ("selected", when(current.is_empty()))], every);
-            }
-            for own in all {
-                m.say("option", &[("value", own), ("selected", when(own == current))], own);
-            }
+/// What a metric of the rows is called.
+fn metric_word(id: &str) -> &str {
+    match id {
+        "decode" => text::DECODE,
+        "prefill" => text::PREFILL,
+        "ttft" => text::TTFT,
+        "latency" => text::LATENCY,
+        "in-app" => text::IN_APP,
+        "e2e" => text::E2E,
+        "memory" => text::MEMORY,
+        "size" => text::SIZE,
+        "load" => text::LOAD,
+        "first-load" => text::FIRST_LOAD,
+        "power" => text::POWER,
+        "energy" => text::ENERGY,
+        other => other,
+    }
+}
+
+fn runtime_word(id: &str) -> &str {
+    match id {
+        "coreml" => text::COREML,
+        "mlx" => text::MLX,
+        other => other,
+    }
+}
+
+fn unit_word(id: &str) -> &str {
+    match id {
+        "any" => text::ANY_UNIT,
+        id => words::unit(id),
+    }
+}
+
+fn chip_word(id: &str) -> &str {
+    match id {
+        "" => text::NO_CHIP,
+        id => Catalog::get().soc(id).map_or(id, |soc| &soc.name),
+    }
+}
+
+/// A filter: its field, its label, what it is now, and the words for its ids.
+struct Filter<'a> {
+    name: &'a str,
+    label: &'a str,
+    every: Option<&'a str>,
+    word: fn(&str) -> &str,
+}
+
+impl Filter<'_> {
+    fn put<'a>(&self, m: &mut Markup, current: &str, ids: impl Iterator<Item = &'a str>) {
+        let mut all: Vec<&str> = ids.filter(|id| !id.is_empty()).collect();
+        all.sort_unstable();
+        all.dedup();
+        let id = ["accuracy-", self.name].concat();
+        m.put("div", &[("class", "field")], |m| {
+            m.say("label", &[("class", "label"), ("for", &id)], self.label);
+            m.put("select", &[("class", "select"), ("id", &id), ("data-field", self.name)], |m| {
+                if let Some(every) = self.every {
+                    m.say("option", &[("value", ""), ("selected", when(current.is_empty()))], every);
+                }
+                for own in all {
+                    let attributes = [("value", own), ("selected", when(own == current))];
+                    m.say("option", &attributes, (self.word)(own));
+                }
+            });
         });
-    });
+    }
 }
 
 fn choices(m: &mut Markup, form: &Form, metric: &str, points: &[Point<'_>]) {
     let own = || points.iter().filter(|point| point.metric == metric);
+    let filter = |name, label, every, word| Filter { name, label, every: Some(every), word };
     m.put("div", &[("class", "form")], |m| {
-        choice(m, "metric", text::METRIC, metric, None, points.iter().map(|point| point.metric).collect());
-        let runtimes = own().map(|point| point.runtime).collect();
-        choice(m, "runtime", text::RUNTIME, form.get("runtime"), Some(text::EVERY_RUNTIME), runtimes);
-        choice(m, "on", text::UNIT, form.get("on"), Some(text::EVERY_UNIT), own().map(|point| point.unit).collect());
-        choice(
-            m,
-            "chip",
-            text::CHIP,
-            form.get("chip"),
-            Some(text::EVERY_CHIP),
-            own().map(|point| point.chip).collect(),
-        );
+        let by_metric = Filter { name: "metric", label: text::METRIC, every: None, word: metric_word };
+        by_metric.put(m, metric, points.iter().map(|point| point.metric));
+        let by_runtime = filter("runtime", text::RUNTIME, text::EVERY_RUNTIME, runtime_word);
+        by_runtime.put(m, form.get("runtime"), own().map(|point| point.runtime));
+        let by_unit = filter("on", text::UNIT, text::EVERY_UNIT, unit_word);
+        by_unit.put(m, form.get("on"), own().map(|point| point.unit));
+        let by_chip = filter("chip", text::CHIP, text::EVERY_CHIP, chip_word);
+        by_chip.put(m, form.get("chip"), own().map(|point| point.chip));
     });
 }
 
 fn picture(m: &mut Markup, metric: &str, own: &[&Point<'_>], width: u32) {
     let n_inside = own.iter().filter(|point| point.is_inside).count();
-    let said = text::said(&thousands(own.len() as f64), metric, &thousands(n_inside as f64));
+    let said = text::said(&thousands(own.len() as f64), metric_word(metric), &thousands(n_inside as f64));
     m.say("p", &[("class", "found-answer"), ("role", "status")], &said);
     // Rows state a metric in different units; the picture has those of the most frequent one, the table all.
     let count = |unit: &str| own.iter().filter(|point| point.of == unit).count();
     let unit = own.iter().map(|point| point.of).max_by_key(|unit| count(unit)).unwrap_or_default();
     let axis = |name: fn(&str, &str) -> String| Measure {
-        name: name(metric, unit),
+        name: name(metric_word(metric), unit),
         scale: Scale::Log,
         unit: 1.0,
         tick: |value| number(value),
     };
     let one = |value: f64, text: String| Span { value, low: value, high: value, text };
     let dots = own.iter().filter(|point| point.of == unit).map(|point| Dot {
-        name: [point.model, " ", point.compression, ", ", point.chip, " ", point.unit, " (", point.runtime, ")"]
-            .concat(),
+        name: [
+            point.model,
+            " ",
+            point.compression,
+            ", ",
+            chip_word(point.chip),
+            " ",
+            unit_word(point.unit),
+            " (",
+            runtime_word(point.runtime),
+            ")",
+        ]
+        .concat(),
         ink: if point.is_inside { Ink::Series1 } else { Ink::Series3 },
         look: Look::default(),
         x: one(point.measured, text::measured(&number(point.measured), unit)),
@@ -156,7 +219,7 @@ fn picture(m: &mut Markup, metric: &str, own: &[&Point<'_>], width: u32) {
     };
     let frame = Frame {
         id: "accuracy".to_owned(),
-        title: text::picture(metric),
+        title: text::picture(metric_word(metric)),
         description: text::PICTURE_NOTE.to_owned(),
         width,
     };
@@ -166,37 +229,35 @@ fn picture(m: &mut Markup, metric: &str, own: &[&Point<'_>], width: u32) {
     figure(m, "accuracy", &scatter(&frame, &data));
 }
 
-/// The error table of one metric.
+/// The error table of one metric: a class in a row, and side by side what is left out.
 fn errors(m: &mut Markup, sheet: &str, metric: &str) {
-    m.say("h3", &[], &text::errors(metric));
-    let name = text::errors_table(metric);
+    let word = metric_word(metric);
+    m.say("h3", &[], &text::errors(word));
+    m.say("p", &[("class", "hint")], text::ERRORS_NOTE);
+    let groups: Vec<Vec<&str>> = sheet
+        .lines()
+        .filter_map(|line| line.strip_prefix("group\t"))
+        .map(|line| line.split('\t').collect())
+        .filter(|cells: &Vec<&str>| cells.len() == 9 && cells.first() == Some(&metric))
+        .collect();
+    let cell = |group: &[&str], at: usize| group.get(at).copied().unwrap_or_default().to_owned();
+    let name = text::errors_table(word);
     m.put("div", &[("class", "scroller"), ("tabindex", "0"), ("role", "region"), ("aria-label", &name)], |m| {
         m.put("table", &[("class", "listing")], |m| {
-            let head = [
-                text::HEAD_WHAT,
-                text::HEAD_LEFT,
-                text::HEAD_ROWS,
-                text::HEAD_MEDIAN,
-                text::HEAD_WORST,
-                text::HEAD_BIAS,
-                text::HEAD_INSIDE,
-            ];
-            m.put("thead", &[], |m| {
-                m.put("tr", &[], |m| head.iter().for_each(|name| m.say("th", &[("scope", "col")], name)));
-            });
+            m.put("thead", &[], errors_head);
             m.put("tbody", &[], |m| {
-                for line in sheet.lines().filter_map(|line| line.strip_prefix("group\t")) {
-                    let cells: Vec<&str> = line.split('\t').collect();
-                    let [own, runtime, unit, left, n, median, worst, bias, inside] = cells.as_slice() else { continue };
-                    if *own != metric {
-                        continue;
-                    }
+                let is_of = |group: &[&str], left: &str| group.get(3) == Some(&left);
+                for seen in groups.iter().filter(|group| is_of(group, LEFT_OUT[0].0)) {
                     m.put("tr", &[], |m| {
-                        m.say("th", &[("scope", "row")], &[runtime, " ", unit].concat());
-                        m.say("td", &[], left);
-                        m.say("td", &[("class", "num")], n);
-                        for value in [median, worst, bias, inside] {
-                            m.say("td", &[("class", "num")], &[value, " %"].concat());
+                        let (runtime, unit) = (cell(seen, 1), cell(seen, 2));
+                        m.say("th", &[("scope", "row")], &[runtime_word(&runtime), ", ", unit_word(&unit)].concat());
+                        m.say("td", &[("class", "num")], &cell(seen, 4));
+                        for (left, columns) in LEFT_OUT {
+                            let own = groups.iter().find(|own| is_of(own, left) && own.get(1..3) == seen.get(1..3));
+                            for column in columns {
+                                let value = own.map_or_else(String::new, |own| [&cell(own, *column), " %"].concat());
+                                m.say("td", &[("class", "num")], &value);
+                            }
                         }
                     });
                 }
@@ -205,10 +266,43 @@ fn errors(m: &mut Markup, sheet: &str, metric: &str) {
     });
 }
 
+/// What is left out of a fit, and the columns of the sheet that are shown of it: median error, nine in ten, bias, inside.
+const LEFT_OUT: [(&str, &[usize]); 3] = [("nothing", &[5, 8]), ("source", &[5, 6, 7, 8]), ("chip", &[5, 8])];
+
+fn errors_head(m: &mut Markup) {
+    m.put("tr", &[], |m| {
+        m.say("th", &[("scope", "col"), ("rowspan", "2")], text::HEAD_WHAT);
+        m.say("th", &[("scope", "col"), ("rowspan", "2"), ("class", "num")], text::HEAD_ROWS);
+        let names = [text::LEFT_NOTHING, text::LEFT_SOURCE, text::LEFT_CHIP];
+        for ((_, columns), name) in LEFT_OUT.into_iter().zip(names) {
+            let n = columns.len().to_string();
+            m.say("th", &[("scope", "colgroup"), ("colspan", &n), ("class", "num")], name);
+        }
+    });
+    m.put("tr", &[], |m| {
+        for column in LEFT_OUT.into_iter().flat_map(|(_, columns)| columns) {
+            let name = match column {
+                5 => text::HEAD_MEDIAN,
+                6 => text::HEAD_WORST,
+                7 => text::HEAD_BIAS,
+                _ => text::HEAD_INSIDE,
+            };
+            m.say("th", &[("scope", "col"), ("class", "num")], name);
+        }
+    });
+}
+
 /// What a reader should know before believing any of it.
 fn wrong(m: &mut Markup, sheet: &str) {
-    const WRONG: [&str; 6] =
-        [text::WRONG_NOBODY, text::WRONG_ANE, text::WRONG_CACHED, text::WRONG_CPU, text::WRONG_WARM, text::WRONG_RULES];
+    const WRONG: [&str; 7] = [
+        text::WRONG_NOBODY,
+        text::WRONG_ANE,
+        text::WRONG_STAND_IN,
+        text::WRONG_CACHED,
+        text::WRONG_CPU,
+        text::WRONG_WARM,
+        text::WRONG_RULES,
+    ];
     panel(m, "wrong-panel", text::WRONG, text::WRONG_NOTE, |m| {
         m.put("ul", &[("class", "reasons")], |m| WRONG.iter().for_each(|text| m.say("li", &[], text)));
         let conflicts: Vec<&str> = sheet.lines().filter_map(|line| line.strip_prefix("conflict\t")).collect();
@@ -222,7 +316,7 @@ fn wrong(m: &mut Markup, sheet: &str) {
         fold(m, text::SKIPS, &skips, |m, line| {
             let cells: Vec<&str> = line.split('\t').collect();
             if let [metric, runtime, why, n] = cells.as_slice() {
-                m.say("li", &[], &[n, " × ", metric, " (", runtime, "): ", why].concat());
+                m.say("li", &[], &[n, " × ", metric_word(metric), " (", runtime_word(runtime), "): ", why].concat());
             }
         });
     });

@@ -18,6 +18,7 @@ use crate::{
     scenario::{DeviceRef, Pick, Scenario, Units, url},
     texts::{names, pair as text},
     units::format::thousands,
+    variant::Variant,
 };
 
 /// Kinds of difference that are shown; the command-line tool lists every operation.
@@ -176,7 +177,8 @@ fn shown(m: &mut Markup, document: &PairDocument) {
 
 fn name(side: &SidePair) -> String {
     let units = Units::from_id(side.units).map_or(side.units, words::units);
-    format!("{}, {}, {units}, {}", side.device, side.os, side.variant)
+    let variant = Variant::from_id(&side.variant).map_or_else(|| side.variant.clone(), |variant| variant.label());
+    [&*side.device, ", ", &side.os, ", ", units, ", ", &variant].concat()
 }
 
 fn one(m: &mut Markup, document: &PairDocument, function: &FunctionPair) {
@@ -197,11 +199,13 @@ fn one(m: &mut Markup, document: &PairDocument, function: &FunctionPair) {
         text::of_units(words::unit(own.predicted), &could.join(", "))
     };
     let row = |own: &pair::Alike<'_>| {
-        let example = if own.n_ops == 1 { &own.op.output } else { &own.op.op };
         let why = pair::why(own.op)
             .map_or_else(|| pair::NO_REASON.to_owned(), |reason| [reason.rule, ": ", reason.text].concat());
         vec![
-            format!("{} × {}: {example}", thousands(own.n_ops as f64), own.op.op),
+            match own.n_ops {
+                1 => [&*own.op.op, ": ", &own.op.output].concat(),
+                n => [&*thousands(n as f64), " × ", &own.op.op].concat(),
+            },
             unit(&own.op.first),
             unit(&own.op.second),
             pair::percent(own.cost_share),

@@ -91,7 +91,7 @@ pub(super) fn draw(
         "roofline" => roofline::draw(scenario, package, view, asked.width)?,
         "measured" => measured::draw(scenario, view, &asked.more),
         "find" => find::draw(scenario, package, view, &asked.more, asked.width),
-        "take" => take::draw(scenario, package, view)?,
+        "take" => take::draw(scenario, package, view, &asked.more)?,
         "evidence" => evidence::draw(scenario, package, view, &asked.more),
         "lesson" => lesson::draw(scenario, n_params(scenario, package), view, details, &asked.more),
         "why" if of.starts_with("quality:") => {

@@ -10,19 +10,24 @@ use crate::{
         takeaway::{self, Plan, TextFile},
         view::View,
     },
-    scenario::{Scenario, url},
+    scenario::Scenario,
     texts::{desk::NO_CELL, shell, take as text},
 };
 
-pub(super) fn draw(scenario: &Scenario, package: Option<&Package>, view: &View) -> Result<String, String> {
+/// `address` is where the page is served; a link without one leads to the page that it stands in.
+pub(super) fn draw(
+    scenario: &Scenario,
+    package: Option<&Package>,
+    view: &View,
+    address: &str,
+) -> Result<String, String> {
     let say = |error: answer::Unanswerable| error.to_string();
     let chosen = answer::choose(scenario, package).map_err(say)?;
     let machine = answer::machine(scenario).map_err(say)?;
     let pick = view.pick().ok_or(NO_CELL)?;
-    let planned = Plan { scenario, machine: &machine, model: &chosen.model, preset: chosen.preset, pick };
+    let planned = Plan { scenario, machine: &machine, model: &chosen.model, preset: chosen.preset, pick, address };
     let scripts = takeaway::files(&planned);
-    let own = Scenario { pick: Some(pick), ..scenario.clone() };
-    let link = ["#", &url::encode(&own)].concat();
+    let link = planned.link();
     let mut answered = answer::answer(&chosen, &machine, scenario);
     let document = plan::document(scenario, &machine, &answered, &[]);
     let json = serde_json::to_string_pretty(&document).map_err(|error| error.to_string())?;

@@ -82,31 +82,44 @@ fn legend(m: &mut Markup, chart: &Chart) {
     });
 }
 
-/// A table whose first column names its rows, in a region that scrolls by itself.
+/// A table whose first column names its rows, in a region that scrolls by itself. A column of sentences is set as text, any
+/// other as numbers.
 pub fn table(m: &mut Markup, table: &Table, name: &str) {
+    let class = |column: usize| {
+        let is_text = table.rows.iter().any(|row| row.get(column).is_some_and(|value| value.len() > SENTENCE));
+        match (column, is_text) {
+            (0, _) => ABSENT,
+            (_, true) => "text",
+            (_, false) => "num",
+        }
+    };
+    let classes: Vec<&str> = (0..table.head.len()).map(class).collect();
     m.put("div", &[("class", "scroller"), ("tabindex", "0"), ("role", "region"), ("aria-label", name)], |m| {
         m.put("table", &[("class", "listing")], |m| {
             m.put("thead", &[], |m| {
                 m.put("tr", &[], |m| {
-                    for (column, name) in table.head.iter().enumerate() {
-                        m.say("th", &[("scope", "col"), ("class", if column == 0 { "" } else { "num" })], name);
+                    for (class, name) in classes.iter().zip(&table.head) {
+                        m.say("th", &[("scope", "col"), ("class", class)], name);
                     }
                 });
             });
             m.put("tbody", &[], |m| {
                 for row in &table.rows {
-                    m.put("tr", &[], |m| cells(m, row));
+                    m.put("tr", &[], |m| cells(m, row, &classes));
                 }
             });
         });
     });
 }
 
-fn cells(m: &mut Markup, row: &[String]) {
-    for (column, value) in row.iter().enumerate() {
+/// Letters from which a value is a sentence.
+const SENTENCE: usize = 32;
+
+fn cells(m: &mut Markup, row: &[String], classes: &[&str]) {
+    for (column, (value, class)) in row.iter().zip(classes).enumerate() {
         match column {
             0 => m.say("th", &[("scope", "row")], value),
-            _ => m.say("td", &[("class", "num")], value),
+            _ => m.say("td", &[("class", class)], value),
         }
     }
 }

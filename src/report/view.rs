@@ -315,7 +315,10 @@ fn figures(estimate: &Estimate) -> Vec<Headline> {
             key: FigureKey::Bundle,
             label: text::BUNDLE,
             value: si_bytes(estimate.bundle.value),
-            range: words::size_range(&estimate.bundle),
+            range: match words::size_range(&estimate.bundle) {
+                same if same == si_bytes(estimate.bundle.value) => text::BUNDLE_COUNTED.to_owned(),
+                range => range,
+            },
             basis: basis(estimate.bundle.basis),
         },
         Headline {

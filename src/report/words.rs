@@ -149,7 +149,7 @@ pub fn where_it_runs(id: &'static str) -> &'static str {
     match id {
         "mostly_ane" => text::MOSTLY_ANE,
         "mixed" => text::MIXED,
-        other => other,
+        other => unit(other),
     }
 }
 

@@ -94,10 +94,10 @@ impl Program {
             let value = cost(known);
             return Figure::range(value, value * FIT_LOW, value * FIT_HIGH, Basis::Derived);
         }
-        // A planned graph leaves small constants out: between the fewest and the most of the fitted packages.
+        // A planned graph leaves small constants out: between the fewest and the most of the packages of the fit.
         let (low, high) = (n_ops * CONSTS_PER_OP.0, n_ops * CONSTS_PER_OP.1);
         let value = cost(known.max(low).min(high));
-        Figure::range(value, cost(low) * FIT_LOW, cost(high) * FIT_HIGH, Basis::Assumed)
+        Figure::range(value, cost(low) * FIT_LOW, cost(high) * FIT_HIGH, Basis::Derived)
     }
 }
 

@@ -311,6 +311,7 @@ fn take(parser: &mut Parser) -> Result<(), Stop> {
         model: &chosen.model,
         preset: chosen.preset,
         pick: Pick { variant: cell.variant, units: cell.units },
+        address: "",
     };
     let files = takeaway::files(&plan);
     if args.json {

@@ -43,6 +43,8 @@ pub struct Plan<'a> {
     pub preset: Option<&'static Preset>,
     /// The chosen cell.
     pub pick: Pick,
+    /// Where the page is served; empty where nobody knows.
+    pub address: &'a str,
 }
 
 impl Plan<'_> {
@@ -67,11 +69,15 @@ impl Plan<'_> {
         if stem.is_empty() { "Model".to_owned() } else { stem.to_owned() }
     }
 
-    /// The link to the plan, the page's own address aside.
-    fn link(&self) -> String {
+    /// The link to the plan. It ends in program texts: an address with signs that mean something there is left out.
+    #[must_use]
+    pub fn link(&self) -> String {
         let mut scenario = self.scenario.clone();
         scenario.pick = Some(self.pick);
-        format!("#{}", url::encode(&scenario))
+        let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "-._~:/%@+".contains(letter);
+        let is_page = ["https://", "http://"].iter().any(|scheme| self.address.starts_with(scheme));
+        let address = if is_page && self.address.chars().all(is_plain) { self.address } else { "" };
+        [address, "#", &url::encode(&scenario)].concat()
     }
 
     /// The checkpoint as Hugging Face names it, when the preset's source is there.
