@@ -127,7 +127,7 @@ fn whole(scenario: &Scenario) -> String {
         markup::shared(false, HOSTILE),
         markup::verdict(&view),
         markup::figures(&view),
-        markup::matrix(&view, true),
+        markup::matrix(&view, true, usize::MAX),
         markup::tabs("memory", true, 2),
         chart("memory", drawings::memory(&view, 700)),
         chart("variants", drawings::variants(&details, |_| true, 320)),

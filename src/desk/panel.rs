@@ -78,7 +78,7 @@ pub(super) fn draw(
         "sentence" => view.sentence.to_string(),
         "verdict" => markup::verdict(view),
         "figures" => markup::figures(view),
-        "matrix" => markup::matrix(view, asked.everything),
+        "matrix" => markup::matrix(view, asked.everything, usize::MAX),
         "memory" => markup::memory(view, asked.width),
         "limits" => markup::limits(view),
         "variants" => variants(details, asked),

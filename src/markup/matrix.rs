@@ -12,9 +12,9 @@ use crate::{
     texts::matrix as text,
 };
 
-/// The matrix; `everything` shows the variants that lose quality as well.
+/// The matrix, its first groups; `everything` shows the variants that lose quality as well.
 #[must_use]
-pub fn matrix(view: &View, everything: bool) -> String {
+pub fn matrix(view: &View, everything: bool, n_groups: usize) -> String {
     let mut m = Markup::new();
     m.put("section", &[("class", "panel"), ("aria-labelledby", "matrix")], |m| {
         m.put("header", &[("class", "panel-head")], |m| {
@@ -34,7 +34,7 @@ pub fn matrix(view: &View, everything: bool) -> String {
             ("aria-label", text::REGION),
             ("id", "matrix-scroller"),
         ];
-        m.put("div", &scroller, |m| table(m, view, everything));
+        m.put("div", &scroller, |m| table(m, view, everything, n_groups));
         m.put("label", &[("class", "check matrix-all")], |m| {
             m.void("input", &[("type", "checkbox"), ("checked", when(everything)), ("data-change", "everything")]);
             m.say("span", &[], text::EVERYTHING);
@@ -43,7 +43,7 @@ pub fn matrix(view: &View, everything: bool) -> String {
     m.done()
 }
 
-fn table(m: &mut Markup, view: &View, everything: bool) {
+fn table(m: &mut Markup, view: &View, everything: bool, n_groups: usize) {
     m.put("table", &[("class", "matrix")], |m| {
         m.put("thead", &[], |m| {
             m.put("tr", &[], |m| {
@@ -60,7 +60,7 @@ fn table(m: &mut Markup, view: &View, everything: bool) {
                 }
             });
         });
-        view.matrix.iter().for_each(|group| rows(m, view, group, everything));
+        view.matrix.iter().take(n_groups).for_each(|group| rows(m, view, group, everything));
     });
 }
 
@@ -93,8 +93,9 @@ fn line(m: &mut Markup, view: &View, row: &MatrixRow) {
     let all = Units::EVERY.len().to_string();
     let span = if row.spans { all.as_str() } else { ABSENT };
     for cell in &row.cells {
-        let status = verdict_of(cell.status);
-        m.put("td", &[("data-verdict", status), ("colspan", span)], |m| one(m, view, cell));
+        let heat = (cell.heat / 10).to_string();
+        let attributes = [("data-verdict", verdict_of(cell.status)), ("data-heat", &*heat), ("colspan", span)];
+        m.put("td", &attributes, |m| one(m, view, cell));
     }
 }
 
@@ -125,7 +126,6 @@ fn one(m: &mut Markup, view: &View, cell: &MatrixCell) {
         ("aria-pressed", truth(view.picked == Some(cell.idx))),
         ("title", &cell.more),
         ("data-unit", cell.unit.map_or(ABSENT, unit_of)),
-        ("data-heat", &(cell.heat / 10).to_string()),
         ("data-press", "pick"),
         ("data-pick", &cell.pick.id()),
     ];

@@ -60,7 +60,10 @@ pub(super) fn follow(state: State) {
     region("empty", Box::new(empty));
     of_answer(state, "verdict", When::AtOnce(Step::Answer), |_, view| markup::verdict(view));
     of_answer(state, "figures", When::AtOnce(Step::Answer), |_, view| markup::figures(view));
-    of_answer(state, "matrix", When::AtOnce(Step::All), |state, view| markup::matrix(view, state.everything.get()));
+    of_answer(state, "matrix", When::AtOnce(Step::Matrix(0)), |state, view| {
+        let n_groups = if let Step::Matrix(n_groups) = state.step.get() { n_groups } else { usize::MAX };
+        markup::matrix(view, state.everything.get(), n_groups)
+    });
     let tabs = move || {
         let n_pins = state.pins.with(Vec::len);
         markup::tabs(state.tab.get(), state.package.with(Option::is_some), n_pins)
@@ -330,6 +333,9 @@ fn near(state: State) {
     }
 }
 
+/// Groups of the matrix that are drawn one by one; what is left comes with everything else.
+const N_GROUPS: usize = 6;
+
 /// Draws the next step in a task of its own, so that the browser can paint, and hear a hand, between two. Not with the
 /// next frame: a page that is out of sight has none, and the page around it waits for its height.
 fn go_on(state: State) {
@@ -337,12 +343,18 @@ fn go_on(state: State) {
         let step = match state.step.get_untracked() {
             Step::Controls => Step::Plan,
             Step::Plan => Step::Answer,
-            Step::Answer | Step::All => Step::All,
+            Step::Answer => Step::Matrix(1),
+            Step::Matrix(n_groups) if n_groups < N_GROUPS => Step::Matrix(n_groups + 1),
+            Step::Matrix(_) | Step::All => Step::All,
         };
         if step == Step::Plan {
             state.answer.with_untracked(|_| ());
         }
         state.step.set(step);
+        if let (Step::Matrix(_), Some(matrix)) = (step, host("matrix")) {
+            // Laid out in this task: the next frame would do all groups at once.
+            let _ = matrix.parent_element().map(|whole| whole.scroll_height());
+        }
         if step < Step::All {
             go_on(state);
         }

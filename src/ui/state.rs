@@ -25,6 +25,8 @@ pub(super) enum Step {
     Plan,
     /// The verdict and the figures.
     Answer,
+    /// The first groups of the matrix, so many: hundreds of cells at once would hold the page up.
+    Matrix(usize),
     /// Everything.
     All,
 }
