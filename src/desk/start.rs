@@ -36,6 +36,7 @@ pub(super) fn draw(details: &Details, width: u32) -> String {
         if let Some(later) = &start.later {
             m.say("p", &[], later);
         }
+        m.say("p", &[], &start.energy);
         m.say("p", &[("class", "hint")], &basis(start));
     });
     m.done()

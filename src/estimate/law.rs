@@ -258,7 +258,7 @@ fn engine_family(machine: &Machine) -> &'static str {
 }
 
 /// Chips with memory of one breadth: a phone's, a base chip's, a Pro's, a Max's, an Ultra's.
-fn memory_family(machine: &Machine) -> &'static str {
+pub(super) fn memory_family(machine: &Machine) -> &'static str {
     let gigabytes = machine.dram.value / crate::units::BytesPerSec::gb(1.0);
     match machine.kind {
         DeviceKind::Phone => "phone",

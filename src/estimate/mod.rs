@@ -4,6 +4,7 @@
 //! totals. Absent on purpose: words and formatting (`report`), and any factor that has no row in the catalogue.
 
 mod carriage;
+pub mod energy;
 pub mod law;
 mod memory;
 pub mod sustained;

@@ -75,6 +75,9 @@ coefficients! {
     DownloadShare = "download-share",
     SustainedShareAne = "sustained-share-ane",
     SustainedShareGpu = "sustained-share-gpu",
+    PowerPhone = "power-phone",
+    PowerMacAne = "power-mac-ane",
+    PowerMacGpuMax = "power-mac-gpu-max",
 }
 
 static ROWS: LazyLock<Vec<Option<&'static Coefficient>>> = LazyLock::new(|| {

@@ -9,7 +9,7 @@ use crate::{
     estimate::{Absent, Status},
     machine::Machine,
     scenario::{DeviceRef, ModelRef, Scenario},
-    texts::starting::ONLY_PHONES,
+    texts::starting::{NO_POWER, ONLY_PHONES},
     units::{Basis, Figure, Quantity},
     variant::{Compression, Precision, Runtime, Variant},
 };
@@ -85,6 +85,10 @@ pub struct RowDocument {
     pub decode_tokens_per_s: Option<FigureDocument>,
     /// Generated tokens a second after about ten minutes without a pause; null where nobody measured what is left.
     pub sustained_tokens_per_s: Option<FigureDocument>,
+    /// Energy of one token while the device writes without a pause; null where nobody measured the power of its like.
+    pub energy_per_token_j: Option<FigureDocument>,
+    /// Power of the device while it does.
+    pub power_w: Option<FigureDocument>,
     /// Time of one job.
     pub latency_s: Option<FigureDocument>,
     /// Share of the predicted time on each unit, over all functions.
@@ -190,6 +194,12 @@ fn row(cell: &Cell, machine: &Machine, quality: Option<QualityDocument>) -> RowD
     if sustained.is_none() && estimate.decode.is_ok() {
         reasons.insert("sustained_tokens_per_s", ONLY_PHONES);
     }
+    let energy = estimate.energy(machine, cell.variant.runtime);
+    if energy.is_none() {
+        for key in ["energy_per_token_j", "power_w"] {
+            reasons.insert(key, NO_POWER);
+        }
+    }
     let mut seconds = [0.0; 3];
     for plan in &estimate.plans {
         for (sum, own) in seconds.iter_mut().zip(plan.seconds) {
@@ -233,6 +243,8 @@ fn row(cell: &Cell, machine: &Machine, quality: Option<QualityDocument>) -> RowD
         ttft_s: estimate.ttft.ok().map(Into::into),
         decode_tokens_per_s: estimate.decode.ok().map(Into::into),
         sustained_tokens_per_s: sustained.map(Into::into),
+        energy_per_token_j: energy.map(|own| own.token.into()),
+        power_w: energy.map(|own| own.power.into()),
         latency_s: estimate.latency.ok().map(Into::into),
         time_share,
         quality,

@@ -13,7 +13,10 @@ use crate::{
     model::Role,
     placement::Prepared,
     texts::starting as text,
-    units::{Quantity, Seconds},
+    units::{
+        Quantity, Seconds,
+        format::{joules, watts},
+    },
     variant::Variant,
 };
 
@@ -36,6 +39,8 @@ pub struct Start {
     pub then: Vec<(String, Result<Time, &'static str>)>,
     /// What is left of the speed after ten minutes; nothing for a model that writes no tokens.
     pub later: Option<String>,
+    /// What it takes of the battery.
+    pub energy: String,
 }
 
 /// A time to load, and what it rests on.
@@ -91,7 +96,24 @@ pub(super) fn start(machine: &Machine, variant: &Variant, estimate: &Estimate, f
         Some(kept) => text::sustained(&words::token_range(&kept), &words::token_range(&first)),
         None => text::SUSTAINED_UNKNOWN.to_owned(),
     });
-    Start { first_load, load, then, later }
+    let energy = match estimate.energy(machine, variant.runtime) {
+        Some(own) => {
+            let (token, power) = (own.token, own.power);
+            text::energy(
+                &joules(token.value),
+                &spread(joules, token.low, token.high),
+                &watts(power.value),
+                &spread(watts, power.low, power.high),
+            )
+        }
+        None if estimate.decode.is_ok() => text::ENERGY_UNKNOWN.to_owned(),
+        None => text::ENERGY_OF_A_RUN.to_owned(),
+    };
+    Start { first_load, load, then, later, energy }
+}
+
+fn spread<Q: Quantity>(say: fn(Q) -> String, low: Q, high: Q) -> String {
+    [&*say(low), "–", &say(high)].concat()
 }
 
 fn time(figure: &Result<crate::units::Figure<Seconds>, Absent>) -> Result<Time, &'static str> {

@@ -10,7 +10,7 @@
 //! assert_eq!(rate(BytesPerSec::gb(68.3)), "68.3 GB/s");
 //! ```
 
-use super::{Bytes, BytesPerSec, OpsPerSec, Quantity, Seconds, TokensPerSec, decimal};
+use super::{Bytes, BytesPerSec, Joules, OpsPerSec, Quantity, Seconds, TokensPerSec, Watts, decimal};
 
 /// Three significant digits, never scientific, thousands set apart by a thin space.
 #[must_use]
@@ -86,6 +86,18 @@ pub fn seconds(time: Seconds) -> String {
     } else {
         format!("{} ms", number(value * 1e3))
     }
+}
+
+/// Energy in J.
+#[must_use]
+pub fn joules(energy: Joules) -> String {
+    [&*number(energy.get()), " J"].concat()
+}
+
+/// Power in W.
+#[must_use]
+pub fn watts(power: Watts) -> String {
+    [&*number(power.get()), " W"].concat()
 }
 
 /// Bandwidth in GB/s.

@@ -127,6 +127,14 @@ quantity!(
     WeightsPerSec, "weights/s"
 );
 quantity!(
+    /// Power.
+    Watts, "W"
+);
+quantity!(
+    /// An amount of energy.
+    Joules, "J"
+);
+quantity!(
     /// Stored bits for each logical element of a weight.
     BitsPerWeight, "bits/weight"
 );

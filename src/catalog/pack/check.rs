@@ -65,8 +65,16 @@ const COUNT: FieldUnits = &[
     ("testers", 1.0),
     ("days", 1.0),
 ];
-const COEFFICIENTS: FieldUnits =
-    &[("share", 1.0), ("times", 1.0), ("ms", 1e-3), ("MB", 1e6), ("GB/s", 1e9), ("Gweights/s", 1e9), ("TFLOPS", 1e12)];
+const COEFFICIENTS: FieldUnits = &[
+    ("share", 1.0),
+    ("times", 1.0),
+    ("ms", 1e-3),
+    ("MB", 1e6),
+    ("GB/s", 1e9),
+    ("Gweights/s", 1e9),
+    ("TFLOPS", 1e12),
+    ("W", 1.0),
+];
 
 /// The catalogue as far as it is read, and what is wrong with it.
 #[derive(Default)]
