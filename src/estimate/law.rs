@@ -13,7 +13,7 @@ use crate::{
     machine::{Machine, Unit},
     model::Role,
     placement::{Plan, Terms},
-    units::{Bytes, Figure, Quantity, Seconds},
+    units::{Basis, Bytes, Figure, Quantity, Seconds},
     variant::Runtime,
 };
 
@@ -337,5 +337,9 @@ pub(super) fn fit(plan: &mut Plan, role: Role, machine: &Machine, runtime: Runti
         low = low.min(plan.time.low.get() * share(least));
         high = high.max(plan.time.high.get() * share(most));
     }
-    plan.time = Figure::range(Seconds::of(value), Seconds::of(low), Seconds::of(high), plan.time.basis);
+    // Measured rows of this unit under this runtime bear the number, whatever one of the rates behind it was taken to be.
+    let is_of_unit = machine.soc.is_some() && law.class.split(' ').nth(2) == Some(class.unit);
+    let basis = if is_of_unit { Basis::Derived } else { plan.time.basis };
+    plan.law = Some(law);
+    plan.time = Figure::range(Seconds::of(value), Seconds::of(low), Seconds::of(high), basis);
 }

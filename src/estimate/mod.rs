@@ -14,7 +14,7 @@ pub use memory::{Memory, activation_peak};
 pub use verdict::{LimitKind, Status, Verdict, Weight as VerdictWeight, overall};
 
 use crate::{
-    catalog::WeightTrait,
+    catalog::{Law, WeightTrait},
     machine::{Coef, Machine, Share, Unit},
     model::{Model, OpKind, Role},
     placement::{self, Ask, Placed, Plan, Prepared, Traits, WeightLoad},
@@ -75,6 +75,15 @@ pub struct Estimate {
     pub verdicts: Vec<Verdict>,
     /// The plan of each function, in the model's order; empty when nothing could be planned.
     pub plans: Vec<Plan>,
+}
+
+impl Estimate {
+    /// The fitted law behind the first call of a metric; none where too few rows were measured.
+    #[must_use]
+    pub fn law(&self, metric: law::Metric) -> Option<&'static Law> {
+        let is_of = |law: &&Law| law.class.split(' ').next() == Some(metric.id());
+        self.plans.iter().find_map(|plan| plan.law.filter(is_of))
+    }
 }
 
 impl<'a> Subject<'a> {

@@ -86,7 +86,11 @@ fn figure(m: &mut Markup, headline: &Headline) {
     m.say("dd", &[("class", "figure-range")], &headline.range);
     if is_known {
         m.put("dd", &[("class", "figure-foot")], |m| {
-            m.say("span", &[("class", "basis"), ("data-basis", headline.basis)], words::basis(headline.basis));
+            let basis = match headline.error {
+                Some(percent) => text::typical_error(&percent.to_string()),
+                None => words::basis(headline.basis).to_owned(),
+            };
+            m.say("span", &[("class", "basis"), ("data-basis", headline.basis)], &basis);
             let label = text::why_figure(&headline.label.to_lowercase(), &headline.value);
             why_button(m, headline.key, text::WHY, &label);
         });

@@ -1,6 +1,7 @@
 //! The shortest path over operations × units.
 
 use crate::{
+    catalog::Law,
     machine::{Coef, Machine, Unit},
     scenario::Units,
     units::{Basis, Figure, Quantity, Seconds},
@@ -31,6 +32,8 @@ pub struct Plan {
     pub seconds: [f64; 3],
     /// Changes of unit in one call.
     pub n_hops: u64,
+    /// The fitted law that the time goes by, once one was put in (`estimate::law`).
+    pub law: Option<&'static Law>,
 }
 
 /// A run of operations on one unit.
@@ -235,7 +238,7 @@ impl<'m> Prepared<'m> {
             basis.min(Basis::Derived),
         );
         let segments = self.segments(units);
-        Plan { segments, time, terms: likely, n_ops, seconds, n_hops: n_hops as u64 }
+        Plan { segments, time, terms: likely, n_ops, seconds, n_hops: n_hops as u64, law: None }
     }
 
     /// Merges neighbours on one unit, section by section (the second unrolled copy says what the section does).

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::{
-    catalog::Catalog,
-    estimate::{Absent, Status},
+    catalog::{Catalog, Law},
+    estimate::{Absent, Status, law::Metric},
     machine::Machine,
     scenario::{DeviceRef, ModelRef, Scenario},
     texts::starting::{NO_POWER, ONLY_PHONES},
@@ -115,6 +115,16 @@ pub struct FigureDocument {
     pub unit: &'static str,
     /// `exact`, `measured`, `derived` or `assumed`.
     pub basis: &'static str,
+    /// Median error on measured rows of sources that the fit had not seen, in percent; absent where nothing was fitted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub typical_error_pct: Option<f64>,
+}
+
+impl FigureDocument {
+    /// With the error of the law that it goes by.
+    fn with_error_of(self, law: Option<&Law>) -> Self {
+        Self { typical_error_pct: law.map(|law| f64::from(law.error) / 10.0), ..self }
+    }
 }
 
 /// A verdict in a document.
@@ -138,6 +148,7 @@ impl<U: Quantity> From<Figure<U>> for FigureDocument {
             high: figure.high.get(),
             unit: U::UNIT,
             basis: basis(figure.basis),
+            typical_error_pct: None,
         }
     }
 }
@@ -194,6 +205,7 @@ fn row(cell: &Cell, machine: &Machine, quality: Option<QualityDocument>) -> RowD
     if sustained.is_none() && estimate.decode.is_ok() {
         reasons.insert("sustained_tokens_per_s", ONLY_PHONES);
     }
+    let fitted = |figure: Option<FigureDocument>, metric| Some(figure?.with_error_of(estimate.law(metric)));
     let energy = estimate.energy(machine, cell.variant.runtime);
     if energy.is_none() {
         for key in ["energy_per_token_j", "power_w"] {
@@ -239,13 +251,13 @@ fn row(cell: &Cell, machine: &Machine, quality: Option<QualityDocument>) -> RowD
         download_bytes: Some(estimate.download.into()),
         memory_bytes: Some(memory.total().into()),
         memory_parts: parts.into_iter().map(|(name, figure)| (name, figure.into())).collect(),
-        prefill_tokens_per_s: estimate.prefill.ok().map(Into::into),
-        ttft_s: estimate.ttft.ok().map(Into::into),
-        decode_tokens_per_s: estimate.decode.ok().map(Into::into),
+        prefill_tokens_per_s: fitted(estimate.prefill.ok().map(Into::into), Metric::Prefill),
+        ttft_s: fitted(estimate.ttft.ok().map(Into::into), Metric::Prefill),
+        decode_tokens_per_s: fitted(estimate.decode.ok().map(Into::into), Metric::Decode),
         sustained_tokens_per_s: sustained.map(Into::into),
         energy_per_token_j: energy.map(|own| own.token.into()),
         power_w: energy.map(|own| own.power.into()),
-        latency_s: estimate.latency.ok().map(Into::into),
+        latency_s: fitted(estimate.latency.ok().map(Into::into), Metric::Latency),
         time_share,
         quality,
         reasons,

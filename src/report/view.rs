@@ -2,7 +2,7 @@
 
 use crate::{
     catalog::arch::Arch,
-    estimate::{Estimate, LimitKind, Status, overall},
+    estimate::{Estimate, LimitKind, Status, law::Metric, overall},
     machine::{Machine, Unit},
     scenario::{Pick, Units},
     texts::{view as text, words as said},
@@ -149,6 +149,8 @@ pub struct Headline {
     pub range: String,
     /// Where it comes from, in a word.
     pub basis: &'static str,
+    /// Median error on rows of sources that the fit had not seen, in percent, where rows were fitted.
+    pub error: Option<u32>,
 }
 
 /// A line of a list: a name, what it says, and perhaps a status.
@@ -309,6 +311,7 @@ fn binding(estimate: &Estimate) -> FigureKey {
 
 fn figures(estimate: &Estimate) -> Vec<Headline> {
     let basis = |basis: crate::units::Basis| basis.word();
+    let error = |metric| Some(estimate.law(metric)?.error.div_ceil(10));
     let total = estimate.memory.total();
     let mut all = vec![
         Headline {
@@ -320,6 +323,7 @@ fn figures(estimate: &Estimate) -> Vec<Headline> {
                 range => range,
             },
             basis: basis(estimate.bundle.basis),
+            error: None,
         },
         Headline {
             key: FigureKey::Memory,
@@ -327,6 +331,7 @@ fn figures(estimate: &Estimate) -> Vec<Headline> {
             value: iec_bytes(total.value),
             range: words::memory_range(&total),
             basis: basis(total.basis),
+            error: None,
         },
     ];
     let none = |key, label, absent| Headline {
@@ -335,6 +340,7 @@ fn figures(estimate: &Estimate) -> Vec<Headline> {
         value: said::NO_DATA.to_owned(),
         range: words::absent(absent).to_owned(),
         basis: "",
+        error: None,
     };
     if let Ok(latency) = &estimate.latency {
         all.push(Headline {
@@ -343,6 +349,7 @@ fn figures(estimate: &Estimate) -> Vec<Headline> {
             value: seconds(latency.value),
             range: words::time_range(latency),
             basis: basis(latency.basis),
+            error: error(Metric::Latency),
         });
     }
     match &estimate.decode {
@@ -352,6 +359,7 @@ fn figures(estimate: &Estimate) -> Vec<Headline> {
             value: tokens(decode.value),
             range: words::token_range(decode),
             basis: basis(decode.basis),
+            error: error(Metric::Decode),
         }),
         Err(crate::estimate::Absent::NotALanguageModel) => {}
         Err(absent) => all.push(none(FigureKey::Decode, text::SPEED, *absent)),
@@ -363,6 +371,7 @@ fn figures(estimate: &Estimate) -> Vec<Headline> {
             value: seconds(ttft.value),
             range: words::time_range(ttft),
             basis: basis(ttft.basis),
+            error: error(Metric::Prefill),
         });
     }
     if let Ok(prefill) = &estimate.prefill {
@@ -372,6 +381,7 @@ fn figures(estimate: &Estimate) -> Vec<Headline> {
             value: tokens(prefill.value),
             range: words::token_range(prefill),
             basis: basis(prefill.basis),
+            error: error(Metric::Prefill),
         });
     }
     all

@@ -1,7 +1,7 @@
 //! "Why this number?": the formula, the inputs with their ranges, and the sources of one figure of one cell.
 
 use crate::{
-    catalog::{Catalog, Fact, Source},
+    catalog::{Catalog, Fact, Law, Source},
     machine::{Coef, Machine, Unit},
     model::Role,
     placement::{Plan, Prepared, Terms},
@@ -213,6 +213,7 @@ fn speed(title: &str, answer: String, formula: &'static str, cell: &Cell, machin
     let time = |name: &str, value: f64| Input::plain(name, seconds(Seconds::of(value)));
     let mut inputs =
         vec![Input { range: words::time_range(&plan.time), ..Input::plain(text::CALL, seconds(plan.time.value)) }];
+    inputs.extend(plan.law.into_iter().flat_map(fitted));
     let terms = [
         (text::ARITHMETIC, compute),
         (text::READING_WEIGHTS, weights),
@@ -235,6 +236,18 @@ fn speed(title: &str, answer: String, formula: &'static str, cell: &Cell, machin
         inputs.extend(unit_inputs(unit, cell.variant.runtime, machine));
     }
     Why { title: title.to_owned(), answer, formula, inputs, caveat: text::SPEED_CAVEAT }
+}
+
+/// The law that measured rows gave, and how far it was off on rows that it had not seen.
+fn fitted(law: &Law) -> [Input; 2] {
+    let times = |thousandths: u32| ["× ", &number(f64::from(thousandths) / 1000.0)].concat();
+    let by = text::multiples(&times(law.stream), &times(law.compute), &times(law.traffic), &times(law.fixed));
+    let rows = text::rows(&law.n.to_string(), &law.n_sources.to_string());
+    let percent = |thousandths: u32| [&*number(f64::from(thousandths) / 10.0), " %"].concat();
+    [
+        Input::noted(text::FITTED, rows, &[&*by, " (", &law.class, ")"].concat()),
+        Input::noted(text::UNSEEN_ERROR, percent(law.error), text::UNSEEN_NOTE),
+    ]
 }
 
 /// The rates of a unit, and the coefficients behind them.
