@@ -35,6 +35,7 @@ pub fn matrix(view: &View, everything: bool, n_groups: usize) -> String {
             ("id", "matrix-scroller"),
         ];
         m.put("div", &scroller, |m| table(m, view, everything, n_groups));
+        m.say("p", &[("class", "matrix-readout")], text::READOUT);
         m.put("label", &[("class", "check matrix-all")], |m| {
             m.void("input", &[("type", "checkbox"), ("checked", when(everything)), ("data-change", "everything")]);
             m.say("span", &[], text::EVERYTHING);

@@ -293,8 +293,15 @@ fn step(state: State, event: &KeyboardEvent) {
     }
 }
 
-/// Says what is pointed at, under its chart; a link to copy is selected.
+/// Says what is pointed at, under its chart or the matrix; a link to copy is selected.
 fn point(event: &Event) {
+    if let Some(cell) = source(event, ".cell") {
+        if let Some(readout) = document().query_selector(".matrix-readout").ok().flatten() {
+            let name = cell.first_element_child().and_then(|name| name.text_content()).unwrap_or_default();
+            readout.set_text_content(Some(&[name, word(&cell, "title")].concat()));
+        }
+        return;
+    }
     if let Some(mark) = source(event, ".mark") {
         let figure = mark.closest("figure").ok().flatten();
         if let Some(readout) = figure.and_then(|figure| figure.query_selector(".chart-readout").ok().flatten()) {

@@ -66,6 +66,13 @@ test("a cell that is picked becomes the answer", async ({ page }) => {
   const clean = await open(page);
   const row = page.locator("table.matrix tr", { has: page.locator("th", { hasText: "Float16" }) }).first();
   const cell = row.locator("button.cell").first();
+  // What binds a cell is said for a pointer and for the focus alike.
+  const readout = page.locator(".matrix-readout");
+  await cell.focus();
+  await expect(readout).toContainText("Float16");
+  await expect(readout).toContainText("limited by");
+  await row.locator("button.cell").nth(2).hover();
+  await expect(readout).toContainText("CPU + GPU");
   await cell.click();
   await expect(cell).toHaveAttribute("aria-pressed", "true");
   await expect(page).toHaveURL(/q=fp16/);
