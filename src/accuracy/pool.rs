@@ -182,16 +182,20 @@ impl<'a> Pool<'a> {
     }
 }
 
-/// A weighted quantile.
+/// A weighted quantile of ratios; where it falls between two, what lies halfway by factors.
 fn quantile(values: &[(f64, f64)], share: f64) -> Option<f64> {
     let mut sorted = values.to_vec();
     sorted.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let total: f64 = sorted.iter().map(|(_, weight)| weight).sum();
+    let wanted = share * sorted.iter().map(|(_, weight)| weight).sum::<f64>();
     let mut below = 0.0;
-    for (value, weight) in &sorted {
+    for (at, (value, weight)) in sorted.iter().enumerate() {
         below += weight;
-        if below >= share * total {
+        if below > wanted * 1.000_001 {
             return Some(*value);
+        }
+        if below >= wanted * 0.999_999 {
+            let next = sorted.get(at + 1).map_or(*value, |(next, _)| *next);
+            return Some((value * next).sqrt());
         }
     }
     sorted.last().map(|(value, _)| *value)
