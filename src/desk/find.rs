@@ -152,7 +152,7 @@ fn row(m: &mut Markup, name: &str, note: &str, scenario: &Scenario, judged: &Jud
             m.say("a", &[("href", &link)], name);
             if !note.is_empty() {
                 m.text(" ");
-                m.say("span", &[("class", "hint")], note);
+                m.say("span", &[("class", "hint whole")], note);
             }
         });
         m.put("td", &[], |m| m.say("span", &[("class", "verdict-word")], word));

@@ -240,7 +240,7 @@ pub fn model_note(model: &ModelRef) -> String {
 
 fn parameters(preset: &Preset) -> String {
     let value = preset.params.value;
-    let (short, unit) = if value >= 1e9 {
+    let (short, unit) = if value >= 0.9995e9 {
         (value / 1e9, " B")
     } else if value >= 1e6 {
         (value / 1e6, " M")

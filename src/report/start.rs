@@ -15,7 +15,7 @@ use crate::{
     texts::starting as text,
     units::{
         Quantity, Seconds,
-        format::{joules, watts},
+        format::{joules, number, watts},
     },
     variant::Variant,
 };
@@ -113,7 +113,7 @@ pub(super) fn start(machine: &Machine, variant: &Variant, estimate: &Estimate, f
 }
 
 fn spread<Q: Quantity>(say: fn(Q) -> String, low: Q, high: Q) -> String {
-    [&*say(low), "–", &say(high)].concat()
+    [&*number(low.get()), "–", &say(high)].concat()
 }
 
 fn time(figure: &Result<crate::units::Figure<Seconds>, Absent>) -> Result<Time, &'static str> {

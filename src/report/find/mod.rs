@@ -414,5 +414,6 @@ pub fn every_device() -> Vec<(DeviceRef, u8)> {
 /// The parameters of a model in a few words: `3.2 B`.
 #[must_use]
 pub fn params(count: f64) -> String {
-    if count >= 1e9 { format!("{} B", number(count / 1e9)) } else { format!("{} M", number(count / 1e6)) }
+    // What rounds to 1000 M is 1.00 B.
+    if count >= 0.9995e9 { format!("{} B", number(count / 1e9)) } else { format!("{} M", number(count / 1e6)) }
 }
