@@ -27,23 +27,12 @@ pub struct Energy {
 pub fn power(machine: &Machine, unit: Unit) -> Option<Figure<Watts>> {
     // A device of one's own is like none.
     machine.soc?;
-    match (machine.kind, unit) {
-        (DeviceKind::Phone, Unit::Ane | Unit::Gpu) => Some(Coef::PowerPhone.figure()),
-        (DeviceKind::Laptop | DeviceKind::Desktop, Unit::Ane) => Some(Coef::PowerMacAne.figure()),
-        (DeviceKind::Laptop | DeviceKind::Desktop, Unit::Gpu) if law::memory_family(machine) == "max" => {
-            Some(Coef::PowerMacGpuMax.figure())
-        }
-        (
-            DeviceKind::Phone
-            | DeviceKind::Tablet
-            | DeviceKind::Laptop
-            | DeviceKind::Desktop
-            | DeviceKind::Tv
-            | DeviceKind::Watch
-            | DeviceKind::Headset
-            | DeviceKind::Accessory,
-            _,
-        ) => None,
+    let is_mac = matches!(machine.kind, DeviceKind::Laptop | DeviceKind::Desktop);
+    match unit {
+        Unit::Ane | Unit::Gpu if machine.kind == DeviceKind::Phone => Some(Coef::PowerPhone.figure()),
+        Unit::Ane if is_mac => Some(Coef::PowerMacAne.figure()),
+        Unit::Gpu if is_mac && law::memory_family(machine) == "max" => Some(Coef::PowerMacGpuMax.figure()),
+        Unit::Ane | Unit::Gpu | Unit::Cpu => None,
     }
 }
 
@@ -52,11 +41,7 @@ impl Estimate {
     #[must_use]
     pub fn energy(&self, machine: &Machine, runtime: Runtime) -> Option<Energy> {
         let first = self.decode.ok()?;
-        let unit = match runtime {
-            Runtime::CoreMl => self.plans.last().map(law::main_unit)?,
-            Runtime::LlamaCpp | Runtime::Mlx => Unit::Gpu,
-        };
-        let power = power(machine, unit)?;
+        let power = power(machine, self.writes_on(runtime)?)?;
         let speed = self.sustained(machine, runtime).unwrap_or(first);
         if speed.low.get() <= 0.0 {
             return None;

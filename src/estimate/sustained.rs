@@ -34,15 +34,19 @@ pub fn kept(machine: &Machine, unit: Unit) -> Option<Figure<Share>> {
 }
 
 impl Estimate {
+    /// The unit that does most of writing.
+    pub(super) fn writes_on(&self, runtime: Runtime) -> Option<Unit> {
+        match runtime {
+            Runtime::CoreMl => self.plans.last().map(law::main_unit),
+            Runtime::LlamaCpp | Runtime::Mlx => Some(Unit::Gpu),
+        }
+    }
+
     /// Generated tokens a second after about ten minutes without a pause, where measurements say what is left.
     #[must_use]
     pub fn sustained(&self, machine: &Machine, runtime: Runtime) -> Option<Figure<TokensPerSec>> {
         let decode = self.decode.ok()?;
-        let unit = match runtime {
-            Runtime::CoreMl => self.plans.last().map(law::main_unit)?,
-            Runtime::LlamaCpp | Runtime::Mlx => Unit::Gpu,
-        };
-        let share = kept(machine, unit)?;
+        let share = kept(machine, self.writes_on(runtime)?)?;
         let times = |speed: TokensPerSec, share: Share| TokensPerSec::of(speed.get() * share.get());
         Some(Figure::range(
             times(decode.value, share.value),

@@ -82,10 +82,12 @@ test("a cell that is picked becomes the answer", async ({ page }) => {
 
 test("every figure explains itself with formula and sources", async ({ page }) => {
   const clean = await open(page);
+  await expect(page.locator("dl.figures")).toContainText(/error \d+ %/);
   await page.locator('dl.figures button[aria-label^="Why"]').nth(2).click();
   const dialog = page.getByRole("dialog");
   await expect(dialog).toBeVisible();
   await expect(dialog).toContainText("bandwidth");
+  await expect(dialog).toContainText("Median error on rows of sources that the fit had not seen");
   expect(await dialog.locator("a[href^=http]").count()).toBeGreaterThan(0);
   await accessible(page);
   await page.keyboard.press("Escape");
