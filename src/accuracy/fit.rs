@@ -215,6 +215,13 @@ mod tests {
     use super::*;
     use crate::{accuracy::Speed, estimate::law::Parts};
 
+    /// Laws of cases, each from the source that its number gives.
+    fn fitted<'a>(cases: &'a [Case], source: impl Fn(usize) -> &'a str) -> Vec<Law> {
+        let of = |(at, case)| Fitted { id: "row", case, source: source(at), chip: "chip", trust: Trust::A };
+        let rows: Vec<Fitted<'_>> = cases.iter().enumerate().map(of).collect();
+        fit(&rows)
+    }
+
     #[test]
     fn a_law_is_found_again_from_rows_that_follow_it() {
         let class = Class { metric: Metric::Decode, runtime: "mlx", unit: "gpu", family: "max" };
@@ -227,12 +234,7 @@ mod tests {
         };
         let cases: Vec<Case> = (1..40).map(|n| case(f64::from(n))).collect();
         let sources = ["a", "b", "c"];
-        let rows: Vec<Fitted<'_>> = cases
-            .iter()
-            .enumerate()
-            .map(|(at, case)| Fitted { id: "row", case, source: sources[at % 3], chip: "m4", trust: Trust::A })
-            .collect();
-        let laws = fit(&rows);
+        let laws = fitted(&cases, |at| sources[at % 3]);
         let law = class.law(&laws).unwrap();
         for case in &cases {
             let answer = law.answer(&case.parts);
@@ -255,12 +257,7 @@ mod tests {
         let stand_in = |n: u32| case(Parts { chain: f64::from(n), ..Parts::default() }, f64::from(n) * 2.2);
         let cases: Vec<Case> = (1..30).flat_map(|n| [real(n), stand_in(n)]).collect();
         let sources = ["a", "b", "c", "d"];
-        let rows: Vec<Fitted<'_>> = cases
-            .iter()
-            .enumerate()
-            .map(|(at, case)| Fitted { id: "row", case, source: sources[at / 2 % 4], chip: "a19-pro", trust: Trust::A })
-            .collect();
-        let laws = fit(&rows);
+        let laws = fitted(&cases, |at| sources[at / 2 % 4]);
         let law = class.law(&laws).unwrap();
         for case in &cases {
             let answer = law.answer(&case.parts);

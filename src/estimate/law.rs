@@ -1,8 +1,8 @@
 //! The fitted laws: what measured rows say about the parts of a prediction, class by class.
 //!
-//! `value = max(stream × weights, compute × (arithmetic + chain × arithmetic of a stand-in)) + traffic × (activations, caches) + fixed × (fixed costs)`, each
-//! part as the cost model has it, each multiple fitted by `planner fit` over the measured rows of a class (metric, runtime,
-//! unit, chip family) and held near 1 where there are few. Weights and arithmetic are sums over the whole call: what is read
+//! `value = max(stream × weights, compute × (arithmetic + chain × arithmetic of a stand-in)) + traffic × (activations,
+//! caches) + fixed × (fixed costs)`, each part as the cost model has it, each multiple fitted by `planner fit` over the
+//! measured rows of a class (metric, runtime, unit, chip family) and held near 1 where there are few. Weights and arithmetic are sums over the whole call: what is read
 //! for one operation hides behind the arithmetic of another. `low` and `high` are where nine rows in ten of sources that
 //! the fit did not see lie.
 //! Multiples are positive, so a prediction grows with bytes and falls with bandwidth. Absent on purpose: a law for one

@@ -311,7 +311,7 @@ fn binding(estimate: &Estimate) -> FigureKey {
 
 fn figures(estimate: &Estimate) -> Vec<Headline> {
     let basis = |basis: crate::units::Basis| basis.word();
-    let error = |metric| Some(estimate.law(metric)?.error.div_ceil(10));
+    let error = |metric| Some((estimate.law(metric)?.error + 5) / 10);
     let total = estimate.memory.total();
     let mut all = vec![
         Headline {
